@@ -1,0 +1,237 @@
+//! The bus over NATS JetStream, for services in processes of their own.
+//!
+//! An event is safe once JetStream has stored it. Streams and durables are made when they are missing, at the start and
+//! whenever the server has lost them. The order of a key holds as long as one process at a time runs a durable.
+
+mod in_hand;
+mod reader;
+mod streams;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::Context;
+use async_nats::jetstream::context::{ContextBuilder, PublishErrorKind};
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event as Connection, ServerAddr};
+use async_trait::async_trait;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use overseer_contract::Event;
+use overseer_model::Stream;
+use percent_encoding::percent_decode_str;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::{Bus, BusError, Durable, Incarnation, MAX_EVENT_BYTES, Subscription, check_size, wire};
+use reader::Reader;
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Longest wait for the answer to one request or publish.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// Waits between two attempts to reach the server or to set it up.
+const RETRY_FIRST: Duration = Duration::from_millis(50);
+const RETRY_LONGEST: Duration = Duration::from_secs(2);
+/// How soon a connection that says nothing is found dead by those who only publish.
+const PING_EVERY: Duration = Duration::from_secs(10);
+/// What Overseer relies on came with this version: filters of several subjects, and consumers created by name.
+const OLDEST: (i64, i64, i64) = (2, 12, 0);
+
+#[derive(Clone, Debug)]
+pub struct JetStreamOptions {
+    /// `nats://[user:password@]host[:port]`, or `tls://`.
+    pub url: String,
+    /// How long the start waits for a server that is not there yet.
+    pub max_wait: Duration,
+    /// After this time without a sign of life from a consumer its events are delivered again.
+    pub ack_wait: Duration,
+}
+
+impl JetStreamOptions {
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), max_wait: Duration::from_secs(30), ack_wait: Duration::from_secs(30) }
+    }
+}
+
+/// Clones share one connection.
+#[derive(Clone)]
+pub struct JetStream {
+    server: Arc<Server>,
+}
+
+struct Server {
+    /// Without the password.
+    url: String,
+    client: Client,
+    context: Context,
+    ack_wait: Duration,
+    /// Counts the connections made; each may lead to a server that knows nothing.
+    connections: watch::Receiver<u64>,
+}
+
+impl JetStream {
+    /// Connects and creates the streams.
+    ///
+    /// # Errors
+    /// When no server answers within `max_wait`, when it is too old, or when it has no JetStream for us.
+    pub async fn connect(options: JetStreamOptions) -> Result<Self, BusError> {
+        let JetStreamOptions { url, max_wait, ack_wait } = options;
+        let deadline = Instant::now() + max_wait;
+        let shown = without_password(&url);
+        let (connected, connections) = watch::channel(0);
+        let client = reach(&url, connected, deadline)
+            .await
+            .map_err(|source| BusError::Unreachable { url: shown.clone(), source: source.into() })?;
+        let (major, minor, patch) = OLDEST;
+        if !client.is_server_compatible(major, minor, patch) {
+            return Err(BusError::TooOld { found: client.server_info().version });
+        }
+        let context = ContextBuilder::new().timeout(ANSWER_WITHIN).ack_timeout(ANSWER_WITHIN).build(client.clone());
+        let server = Server { url: shown, client, context, ack_wait, connections };
+        // JetStream of a server that has just started answers later than the server.
+        let mut wait = RETRY_FIRST;
+        while let Err(error) = streams::bring_up_to_date(&server.context).await {
+            if Instant::now() + wait > deadline {
+                return Err(server.refused("its streams", error));
+            }
+            sleep(wait).await;
+            wait = (wait * 2).min(RETRY_LONGEST);
+        }
+        Ok(Self { server: Arc::new(server) })
+    }
+}
+
+impl Server {
+    fn refused(&self, what: &str, source: impl Into<Source>) -> BusError {
+        BusError::Refused { url: self.url.clone(), what: what.to_owned(), source: source.into() }
+    }
+}
+
+async fn reach(
+    url: &str,
+    connected: watch::Sender<u64>,
+    deadline: Instant,
+) -> Result<Client, async_nats::ConnectError> {
+    let connected = Arc::new(connected);
+    let mut wait = RETRY_FIRST;
+    loop {
+        let connected = Arc::clone(&connected);
+        let mut options = ConnectOptions::new()
+            .name("overseer")
+            .request_timeout(Some(ANSWER_WITHIN))
+            .ping_interval(PING_EVERY)
+            .reconnect_delay_callback(|attempt| {
+                RETRY_FIRST.saturating_mul(1 << attempt.min(10)).min(RETRY_LONGEST)
+            })
+            .event_callback(move |event| {
+                let connected = Arc::clone(&connected);
+                async move {
+                    if matches!(event, Connection::Connected) {
+                        connected.send_modify(|count| *count += 1);
+                    }
+                }
+            });
+        if let Some((user, password)) = credentials(url) {
+            options = options.user_and_password(user, password);
+        }
+        let error = match options.connect(url).await {
+            Ok(client) => return Ok(client),
+            Err(error) => error,
+        };
+        let lasting = matches!(
+            error.kind(),
+            ConnectErrorKind::ServerParse
+                | ConnectErrorKind::Authentication
+                | ConnectErrorKind::AuthorizationViolation
+                | ConnectErrorKind::Tls
+        );
+        if lasting || Instant::now() + wait > deadline {
+            return Err(error);
+        }
+        sleep(wait).await;
+        wait = (wait * 2).min(RETRY_LONGEST);
+    }
+}
+
+/// The user and password that a URL holds, decoded.
+fn credentials(url: &str) -> Option<(String, String)> {
+    let address: ServerAddr = url.parse().ok()?;
+    let plain = |text: &str| percent_decode_str(text).decode_utf8().ok().map(std::borrow::Cow::into_owned);
+    Some((plain(address.username()?)?, plain(address.password()?)?))
+}
+
+fn without_password(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        (None, Some((_, host))) => host.to_owned(),
+        (_, None) => url.to_owned(),
+    }
+}
+
+#[async_trait]
+impl Bus for JetStream {
+    async fn subscribe(&self, durable: Durable) -> Result<Box<dyn Subscription>, BusError> {
+        durable.check()?;
+        let reader = Reader::new(Arc::clone(&self.server), durable);
+        reader.register().await.map_err(|source| self.server.refused(&reader.name, source))?;
+        Ok(Box::new(reader))
+    }
+
+    async fn publish(&self, event: &Event) -> Result<(), BusError> {
+        let limit = MAX_EVENT_BYTES.min(self.server.client.max_payload());
+        check_size(event, limit)?;
+        let message =
+            PublishMessage::build().headers(wire::headers(event)).payload(event.data.clone().into_bytes().into());
+        let stored = async { self.server.context.send_publish(event.subject(), message).await?.await };
+        // Unconstrained: else the runtime may, to be fair to others, refuse the place in the queue at the first poll.
+        let error = match timeout(ANSWER_WITHIN, tokio::task::coop::unconstrained(stored)).await {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(error)) => error,
+            Err(elapsed) => return Err(BusError::NotTaken { source: Some(elapsed.into()) }),
+        };
+        if error.kind() == PublishErrorKind::StreamNotFound {
+            // Sending it again is left to the caller, who knows what has to come before it.
+            if let Err(error) = streams::ensure_all(&self.server.context).await {
+                tracing::debug!(error = &*error as &dyn std::error::Error, "the streams are still missing");
+            }
+        }
+        Err(BusError::NotTaken { source: Some(error.into()) })
+    }
+
+    async fn watch(&self) -> Result<BoxStream<'static, Event>, BusError> {
+        let Server { client, .. } = &*self.server;
+        let messages = client.subscribe("overseer.>").await.map_err(|error| self.server.refused("overseer.>", error))?;
+        client.flush().await.map_err(|error| self.server.refused("overseer.>", error))?;
+        let events = messages.filter_map(async |message| {
+            wire::event(&message.subject, message.headers.as_ref(), &message.payload).ok()
+        });
+        Ok(events.boxed())
+    }
+
+    async fn incarnation(&self) -> Result<Incarnation, BusError> {
+        let mut lives = Vec::new();
+        for stream in Stream::ALL {
+            let info = streams::ensure(&self.server.context, stream)
+                .await
+                .map_err(|source| self.server.refused("STREAM.INFO", source))?;
+            lives.push(info.cached_info().created.unix_timestamp_nanos().to_string());
+        }
+        Ok(Incarnation(lives.join("-")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_come_out_of_the_url_and_are_not_shown() {
+        let url = "nats://collector:p%40ss@127.0.0.1:4222";
+        assert_eq!(credentials(url), Some(("collector".to_owned(), "p@ss".to_owned())));
+        assert_eq!(without_password(url), "nats://127.0.0.1:4222");
+        assert_eq!(without_password("nats://127.0.0.1:4222"), "nats://127.0.0.1:4222");
+        assert_eq!(credentials("nats://127.0.0.1:4222"), None);
+    }
+}

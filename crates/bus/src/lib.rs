@@ -1,0 +1,167 @@
+//! The courier between services. The database is the truth: what the bus loses or repeats, the outbox sends again
+//! and the inbox recognises. Delivery is at least once; events of one key arrive in the order of their publishing.
+//!
+//! Two implementations under one contract suite: [`InProcess`] for `overseer up`, [`JetStream`] for services in
+//! processes of their own.
+
+mod in_process;
+mod jetstream;
+mod lanes;
+mod wire;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use overseer_contract::Event;
+use overseer_model::{EventKind, ServiceName, Site, Stream};
+use tokio_util::sync::CancellationToken;
+
+pub use in_process::InProcess;
+pub use jetstream::{JetStream, JetStreamOptions};
+
+/// Largest event that the bus takes, headers included. Source: the default `max_payload` of NATS, 1 MiB.
+pub const MAX_EVENT_BYTES: usize = 1 << 20;
+/// More than the headers of an event take, its key aside.
+const HEADERS_BYTES: usize = 512;
+
+/// What a consumer says of one delivery. Giving up is the consumer's own affair: it parks the event in its tables
+/// and says [`Verdict::Done`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Done,
+    /// Deliver this event again; later events of its key wait for it.
+    Again { after: Duration },
+}
+
+/// One event on its way to one consumer.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    pub event: Event,
+    /// From 1; counted anew when the consumer's process starts again.
+    pub attempt: u32,
+}
+
+#[async_trait]
+pub trait Handler: Send + Sync {
+    async fn handle(&self, delivery: &Delivery) -> Verdict;
+}
+
+/// Which sites' events a consumer wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sites {
+    Every,
+    Only(Site),
+}
+
+/// A consumer that misses nothing, known by its service and stream: several processes with the same durable share
+/// the work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Durable {
+    pub service: ServiceName,
+    pub stream: Stream,
+    /// Kinds of that stream.
+    pub kinds: &'static [EventKind],
+    pub sites: Sites,
+}
+
+impl Durable {
+    /// `<service>_<stream>`, and the site when there is only one.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let stream = match self.stream {
+            Stream::Facts => "facts",
+            Stream::Events => "events",
+            Stream::Steps => "steps",
+        };
+        match &self.sites {
+            Sites::Every => format!("{}_{stream}", self.service.snake()),
+            Sites::Only(site) => format!("{}_{stream}_{site}", self.service.snake()),
+        }
+    }
+
+    fn wants(&self, event: &Event) -> bool {
+        let of_site = match &self.sites {
+            Sites::Every => true,
+            Sites::Only(site) => *site == event.site,
+        };
+        of_site && self.kinds.contains(&event.kind)
+    }
+
+    fn check(&self) -> Result<(), BusError> {
+        let foreign = self.kinds.iter().find(|kind| kind.stream() != self.stream);
+        foreign.map_or(Ok(()), |kind| Err(BusError::MixedStreams { kind: *kind }))
+    }
+}
+
+/// Refuses what one implementation could not carry, so that the other does not come to depend on it.
+fn check_size(event: &Event, limit: usize) -> Result<(), BusError> {
+    // Each byte of the key may become `%xx`.
+    let bytes = event.data.len() + 3 * event.key.len() + HEADERS_BYTES;
+    if bytes > limit { Err(BusError::TooLarge { bytes, limit }) } else { Ok(()) }
+}
+
+/// One life of the bus's store. Another value means that what it held is gone and has to be published again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incarnation(pub String);
+
+impl fmt::Display for Incarnation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum BusError {
+    #[error("no NATS server answers at `{url}`: start one with JetStream (`nats-server -js`) or correct bus.url")]
+    Unreachable {
+        url: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("NATS {found} is too old: 2.12 or newer is needed")]
+    TooOld { found: String },
+    #[error("a durable takes kinds of one stream only, and `{kind}` is not of it")]
+    MixedStreams { kind: EventKind },
+    #[error("the bus did not take the event in time; it is sent again from the outbox")]
+    NotTaken {
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    #[error("JetStream at `{url}` refused `{what}`: enable JetStream (`nats-server -js`), and grant this user `$JS.API.>`")]
+    Refused {
+        url: String,
+        what: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Never taken, however often it is sent again.
+    #[error("an event of {bytes} bytes is larger than the bus carries ({limit}): split what it says")]
+    TooLarge { bytes: usize, limit: usize },
+    #[error("the bus is being stopped")]
+    Stopped,
+}
+
+#[async_trait]
+pub trait Bus: Send + Sync {
+    /// Registers a durable consumer. From now on nothing that matches is missed; it is handled once [`Subscription::run`] runs.
+    async fn subscribe(&self, durable: Durable) -> Result<Box<dyn Subscription>, BusError>;
+
+    /// Returns once the event is safe: stored by the bus, or committed by every durable consumer.
+    async fn publish(&self, event: &Event) -> Result<(), BusError>;
+
+    /// What is published from now on, for live views; a slow reader misses events.
+    async fn watch(&self) -> Result<BoxStream<'static, Event>, BusError>;
+
+    /// The life of the bus's store.
+    async fn incarnation(&self) -> Result<Incarnation, BusError>;
+}
+
+#[async_trait]
+pub trait Subscription: Send {
+    /// Handles events until `stop` fires; what is being handled then is finished first. Survives the bus going away
+    /// and coming back, also without its data.
+    async fn run(self: Box<Self>, handler: Arc<dyn Handler>, stop: CancellationToken) -> Result<(), BusError>;
+}

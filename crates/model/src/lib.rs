@@ -1,0 +1,20 @@
+//! The words that two services or more share: ids, time, resources, facts, actions, events, access.
+//! No I/O, no wire format, no database.
+
+mod access;
+mod action;
+mod digest;
+mod event;
+mod fact;
+mod id;
+mod resource;
+mod time;
+
+pub use access::{Actor, Permission, Role, ServiceName};
+pub use action::{Action, Risk};
+pub use digest::{Digest, Fingerprint};
+pub use event::{EventKind, Stream};
+pub use fact::{AfterExit, ExitCause, Fact, FactSource, Observation};
+pub use id::{ApprovalId, BadId, DeliveryId, Epoch, EventId, FactId, IncidentId, PlanId, Site, StepId};
+pub use resource::{Health, Provider, ResourceKind, ResourceRef, ResourceState, RestartRule};
+pub use time::Timestamp;

@@ -1,0 +1,236 @@
+//! Tickets and permits. The control plane signs a ticket for one attempt of one step; the executor verifies it and
+//! gets a [`Permit`], which nothing else can make and each effect consumes.
+
+use std::fmt;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use overseer_model::{Action, ApprovalId, Fingerprint, IncidentId, PlanId, Site, StepId, Timestamp};
+use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use serde::{Deserialize, Serialize};
+
+/// How long a ticket is good after it was signed.
+pub const TICKET_LIFE: Duration = Duration::from_secs(60);
+
+/// What one ticket allows: this attempt of this step, on this exact target, once, until it expires.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claims {
+    pub site: Site,
+    pub step: StepId,
+    pub plan: PlanId,
+    pub incident: IncidentId,
+    /// From 1. The ledger takes each (step, attempt) once.
+    pub attempt: u32,
+    pub action: Action,
+    pub target: Fingerprint,
+    pub approval: ApprovalId,
+    pub approved_by: String,
+    pub expires: Timestamp,
+    /// Single use.
+    pub nonce: String,
+}
+
+/// A signed ticket as it travels: `base64url(claims).base64url(signature)`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Ticket(String);
+
+impl Ticket {
+    #[must_use]
+    pub fn from_wire(text: String) -> Self {
+        Self(text)
+    }
+    #[must_use]
+    pub fn into_wire(self) -> String {
+        self.0
+    }
+}
+/// A ticket is authority while it lives; it is not printed.
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ticket(..)")
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadKey {
+    #[error("this is not an Ed25519 key made by Overseer")]
+    Malformed,
+    #[error("the system gives no random numbers")]
+    NoRandomness,
+}
+
+/// Why a ticket gives no permit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error("the ticket does not read")]
+    Malformed,
+    #[error("the ticket is not signed by the control plane")]
+    Signature,
+    #[error("the ticket is for another site")]
+    OtherSite,
+    #[error("the ticket has expired")]
+    Expired,
+    #[error("the target is not the one that was approved")]
+    TargetDrift,
+}
+
+/// The control plane's half.
+pub struct Signer(Ed25519KeyPair);
+
+impl Signer {
+    /// A new key pair: the private half as PKCS#8, to be kept in a file of mode 0600.
+    ///
+    /// # Errors
+    /// When the system gives no random numbers.
+    pub fn generate() -> Result<Vec<u8>, BadKey> {
+        let random = ring::rand::SystemRandom::new();
+        let key = Ed25519KeyPair::generate_pkcs8(&random).map_err(|_| BadKey::NoRandomness)?;
+        Ok(key.as_ref().to_vec())
+    }
+    /// # Errors
+    /// When the bytes are not such a key.
+    pub fn from_pkcs8(bytes: &[u8]) -> Result<Self, BadKey> {
+        Ed25519KeyPair::from_pkcs8(bytes).map(Self).map_err(|_| BadKey::Malformed)
+    }
+    /// The half that the executor is given.
+    #[must_use]
+    pub fn public_key(&self) -> Vec<u8> {
+        self.0.public_key().as_ref().to_vec()
+    }
+    #[must_use]
+    pub fn sign(&self, claims: &Claims) -> Ticket {
+        // Plain data with string keys always has a JSON.
+        let body = URL_SAFE_NO_PAD.encode(serde_json::to_vec(claims).unwrap_or_default());
+        let signature = self.0.sign(body.as_bytes());
+        Ticket(format!("{body}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref())))
+    }
+}
+
+/// The executor's half.
+pub struct Verifier {
+    key: UnparsedPublicKey<Vec<u8>>,
+    site: Site,
+}
+
+impl Verifier {
+    #[must_use]
+    pub fn new(public_key: Vec<u8>, site: Site) -> Self {
+        Self { key: UnparsedPublicKey::new(&ED25519, public_key), site }
+    }
+
+    /// What the ticket says, once its signature and site are found right. It allows nothing yet.
+    ///
+    /// # Errors
+    /// When it does not read, is not the control plane's, or is for another site.
+    pub fn read(&self, ticket: &Ticket) -> Result<Claims, Refused> {
+        let (body, signature) = ticket.0.split_once('.').ok_or(Refused::Malformed)?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| Refused::Malformed)?;
+        self.key.verify(body.as_bytes(), &signature).map_err(|_| Refused::Signature)?;
+        let body = URL_SAFE_NO_PAD.decode(body).map_err(|_| Refused::Malformed)?;
+        let claims: Claims = serde_json::from_slice(&body).map_err(|_| Refused::Malformed)?;
+        if claims.site != self.site || claims.action.target().site != self.site {
+            return Err(Refused::OtherSite);
+        }
+        Ok(claims)
+    }
+
+    /// A permit for one effect, when the ticket is good now and the target is still the approved one.
+    ///
+    /// # Errors
+    /// As [`Verifier::read`], and when it has expired or the target is another.
+    pub fn verify(&self, ticket: &Ticket, target: Fingerprint, now: Timestamp) -> Result<Permit, Refused> {
+        let claims = self.read(ticket)?;
+        if now >= claims.expires {
+            return Err(Refused::Expired);
+        }
+        if claims.target != target {
+            return Err(Refused::TargetDrift);
+        }
+        Ok(Permit { claims })
+    }
+}
+
+/// The right to one effect. Only [`Verifier::verify`] makes one; it can be neither copied nor made from parts.
+#[derive(Debug)]
+pub struct Permit {
+    claims: Claims,
+}
+
+impl Permit {
+    #[must_use]
+    pub fn action(&self) -> &Action {
+        &self.claims.action
+    }
+    #[must_use]
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use overseer_model::{Digest, Provider, ResourceKind, ResourceRef};
+
+    use super::*;
+
+    fn claims(now: Timestamp) -> Claims {
+        let site: Site = "home".parse().unwrap();
+        let target = ResourceRef {
+            site: site.clone(),
+            provider: Provider::Docker,
+            kind: ResourceKind::Container,
+            id: "c1".into(),
+            name: "web".into(),
+        };
+        Claims {
+            site,
+            step: StepId::fresh(),
+            plan: PlanId::fresh(),
+            incident: IncidentId::fresh(),
+            attempt: 1,
+            action: Action::RestartResource { target },
+            target: Fingerprint(Digest::of(b"c1")),
+            approval: ApprovalId::fresh(),
+            approved_by: "token:admin".into(),
+            expires: now + TICKET_LIFE,
+            nonce: "n".into(),
+        }
+    }
+
+    fn pair() -> (Signer, Verifier) {
+        let signer = Signer::from_pkcs8(&Signer::generate().unwrap()).unwrap();
+        let verifier = Verifier::new(signer.public_key(), "home".parse().unwrap());
+        (signer, verifier)
+    }
+
+    #[test]
+    fn a_good_ticket_gives_a_permit_until_it_expires_and_for_its_target_only() {
+        let ((signer, verifier), now) = (pair(), Timestamp::now());
+        let claims = claims(now);
+        let ticket = signer.sign(&claims);
+        assert_eq!(verifier.verify(&ticket, claims.target, now).unwrap().claims(), &claims);
+        assert_eq!(verifier.verify(&ticket, claims.target, claims.expires).unwrap_err(), Refused::Expired);
+        let other = Fingerprint(Digest::of(b"c2"));
+        assert_eq!(verifier.verify(&ticket, other, now).unwrap_err(), Refused::TargetDrift);
+    }
+
+    #[test]
+    fn a_ticket_of_another_key_or_site_or_with_any_changed_byte_gives_none() {
+        let ((signer, verifier), now) = (pair(), Timestamp::now());
+        let claims = claims(now);
+        let (stranger, _) = pair();
+        assert_eq!(verifier.read(&stranger.sign(&claims)).unwrap_err(), Refused::Signature);
+        let away = Verifier::new(signer.public_key(), "away".parse().unwrap());
+        assert_eq!(away.read(&signer.sign(&claims)).unwrap_err(), Refused::OtherSite);
+
+        let wire = signer.sign(&claims).into_wire();
+        for at in 0..wire.len() {
+            let mut bytes = wire.clone().into_bytes();
+            bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+            let changed = Ticket::from_wire(String::from_utf8(bytes).unwrap());
+            assert!(verifier.read(&changed).is_err(), "byte {at}");
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Configuration in layers: defaults < file (TOML) < environment (`OVERSEER__SECTION__KEY`) < flags. Unknown keys are
+//! refused.
+
+use std::path::Path;
+
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("the configuration file `{file}` is not there: correct --config")]
+    Missing { file: String },
+    #[error("the configuration does not fit:\n{problems}\nevery key is explained by `overseer config defaults`")]
+    Unfit { problems: String },
+}
+
+/// Reads the layers. `flags` are the values given on the command line, by dotted key.
+///
+/// # Errors
+/// With every problem at once: its key, its value, where it came from.
+pub fn load<C: DeserializeOwned>(
+    defaults: &str,
+    file: Option<&Path>,
+    flags: &[(&str, impl Serialize)],
+) -> Result<C, ConfigError> {
+    let mut layers = Figment::from(Toml::string(defaults));
+    if let Some(file) = file {
+        if !file.is_file() {
+            return Err(ConfigError::Missing { file: file.display().to_string() });
+        }
+        layers = layers.merge(Toml::file_exact(file));
+    }
+    layers = layers.merge(Env::prefixed("OVERSEER__").split("__"));
+    for (key, value) in flags {
+        layers = layers.merge(Serialized::default(key, value));
+    }
+    layers.extract().map_err(|errors| ConfigError::Unfit {
+        problems: errors.into_iter().map(|error| format!("  {error}")).collect::<Vec<_>>().join("\n"),
+    })
+}

@@ -1,0 +1,126 @@
+//! A durable consumer: applies each event once, in a transaction that also records it in the inbox; tries again with
+//! backoff; puts an event aside after its last attempt, so that the stream goes on.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use overseer_bus::{Delivery, Handler, Verdict};
+use overseer_contract::{BadEvent, BadWire, Event};
+use overseer_model::{ServiceName, Timestamp};
+use overseer_storage::{Db, StoreError, Tx, inbox};
+use tracing::Instrument;
+
+use crate::service::{Base, BuildError, Task};
+use crate::telemetry;
+
+/// Attempts before an event is put aside.
+const ATTEMPTS: u32 = 5;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+    #[error("the event does not read")]
+    Event(#[from] BadEvent),
+    #[error("the event does not mean anything here")]
+    Wire(#[from] BadWire),
+    #[error("a service that is needed for this does not answer")]
+    Peer(#[source] Box<dyn Error + Send + Sync>),
+}
+
+impl ApplyError {
+    /// Whether the same event can succeed later, without anyone having failed at it.
+    const fn is_outage(&self) -> bool {
+        match self {
+            Self::Store(StoreError::DiskFull(_) | StoreError::Unavailable(_)) | Self::Peer(_) => true,
+            Self::Store(_) | Self::Event(_) | Self::Wire(_) => false,
+        }
+    }
+}
+
+#[async_trait]
+pub trait Consumer: Send + Sync + 'static {
+    /// Applies the event. Called again when it fails, and again for an event that was applied before.
+    async fn apply(&self, event: &Event) -> Result<(), ApplyError>;
+}
+
+/// A transaction in which this event is seen for the first time; `None` when it was applied before.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn first_time(db: &Db, event: &Event) -> Result<Option<Tx>, StoreError> {
+    let mut tx = db.begin_write().await?;
+    match inbox::see(&mut tx.conn(), event.id, Timestamp::now()).await? {
+        inbox::Sight::First => Ok(Some(tx)),
+        inbox::Sight::Repeated => Ok(None),
+    }
+}
+
+/// Registers the durable and gives the task that feeds it to `consumer`.
+///
+/// # Errors
+/// When the bus refuses the durable.
+pub async fn consume(
+    base: &Base,
+    durable: overseer_bus::Durable,
+    consumer: Arc<impl Consumer>,
+) -> Result<Task, BuildError> {
+    let subscription = base.bus.subscribe(durable).await.map_err(BuildError::Bus)?;
+    let handler = Arc::new(Applier { service: base.service, db: base.db.clone(), consumer });
+    let stop = base.stop.clone();
+    Ok(Task::new("consumer", async move { subscription.run(handler, stop).await.map_err(Into::into) }))
+}
+
+struct Applier<C> {
+    service: ServiceName,
+    db: Db,
+    consumer: Arc<C>,
+}
+
+#[async_trait]
+impl<C: Consumer> Handler for Applier<C> {
+    async fn handle(&self, delivery: &Delivery) -> Verdict {
+        let span = telemetry::span_of(&delivery.event, self.service);
+        let result = self.consumer.apply(&delivery.event).instrument(span).await;
+        let Err(error) = result else { return Verdict::Done };
+        let (kind, attempt) = (delivery.event.kind, delivery.attempt);
+        let again = attempt < ATTEMPTS || error.is_outage();
+        let error = with_causes(&error);
+        if again {
+            tracing::warn!(service = %self.service, %kind, attempt, error, "an event is tried again");
+            return Verdict::Again { after: backoff(attempt) };
+        }
+        match self.park(&delivery.event, &error).await {
+            Ok(()) => {
+                metrics::counter!("overseer_parked_total", "service" => self.service.as_str()).increment(1);
+                tracing::error!(service = %self.service, %kind, error, "an event was put aside");
+                Verdict::Done
+            }
+            Err(store) => {
+                tracing::error!(service = %self.service, error = &store as &dyn Error, "an event cannot be put aside");
+                Verdict::Again { after: backoff(attempt) }
+            }
+        }
+    }
+}
+
+impl<C> Applier<C> {
+    async fn park(&self, event: &Event, error: &str) -> Result<(), StoreError> {
+        let mut tx = self.db.begin_write().await?;
+        inbox::park(&mut tx.conn(), event, error, Timestamp::now()).await?;
+        tx.commit().await
+    }
+}
+
+/// An error and its causes in one line.
+fn with_causes(error: &dyn Error) -> String {
+    std::iter::successors(error.source(), |cause| cause.source())
+        .fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// 100 ms, doubled each time, at most 10 s.
+fn backoff(attempt: u32) -> Duration {
+    Duration::from_millis(100 << attempt.saturating_sub(1).min(7)).min(Duration::from_secs(10))
+}

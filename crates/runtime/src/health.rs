@@ -1,0 +1,41 @@
+//! Whether this process lives, and whether what it needs is there.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The state of one thing that a service needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dependency {
+    Ready,
+    Waiting,
+}
+
+/// Shared by the services of one process.
+#[derive(Clone, Default)]
+pub struct Health(Arc<Mutex<BTreeMap<String, Dependency>>>);
+
+impl Health {
+    /// Sets the state of a dependency, for example `executor.docker`.
+    pub fn set(&self, name: &str, state: Dependency) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.insert(name.to_owned(), state) != Some(state) {
+            tracing::info!(dependency = name, ?state, "readiness changed");
+        }
+    }
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().all(|state| *state == Dependency::Ready)
+    }
+    /// One line per dependency.
+    #[must_use]
+    pub fn report(&self) -> String {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().fold(String::new(), |text, (name, state)| {
+            let state = match state {
+                Dependency::Ready => "ready",
+                Dependency::Waiting => "waiting",
+            };
+            format!("{text}{name}: {state}\n")
+        })
+    }
+}

@@ -1,0 +1,28 @@
+//! What every service stands on: configuration, telemetry, health, access, peers, the outbox's relay, consumers with
+//! an inbox, and a graceful end.
+
+mod chain;
+pub mod config;
+mod consume;
+pub mod fault;
+mod gate;
+mod health;
+mod host;
+mod page;
+mod peers;
+mod problem;
+mod relay;
+mod secret;
+mod service;
+pub mod telemetry;
+
+pub use consume::{ApplyError, Consumer, consume, first_time};
+pub use gate::{ClusterSecret, actor_of, caller};
+pub use health::{Dependency, Health};
+pub use host::{bind, serve};
+pub use page::Page;
+pub use peers::{Peers, Upstream, UpstreamError};
+pub use problem::{Code, Problem};
+pub use relay::Relay;
+pub use secret::Secret;
+pub use service::{Base, BuildError, RunError, Service, Task, run_until_stopped};

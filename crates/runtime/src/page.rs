@@ -1,0 +1,44 @@
+//! Pages of a list: how many, and after which key.
+
+use crate::{Code, Problem};
+
+/// At most 500 at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    pub size: i64,
+    /// The last key of the page before; absent on the first page.
+    pub after: Option<String>,
+}
+
+impl Page {
+    /// # Errors
+    /// When the size is over 500.
+    pub fn of(size: u32, token: &str) -> Result<Self, Problem> {
+        let size = match size {
+            0 => 100,
+            1..=500 => i64::from(size),
+            _ => {
+                return Err(Problem::new(
+                    Code::LimitExceeded,
+                    "page_size is over 500",
+                    "ask for at most 500 at a time and follow next_page_token",
+                ));
+            }
+        };
+        if token.len() > 100 || !token.chars().all(|c| c.is_ascii_graphic()) {
+            return Err(Problem::new(
+                Code::SchemaInvalid,
+                "page_token is not one that a list gave",
+                "send the next_page_token of the page before, unchanged",
+            ));
+        }
+        Ok(Self { size, after: (!token.is_empty()).then(|| token.to_owned()) })
+    }
+
+    /// The token of the next page: the last key of a full page, empty when this was the last.
+    #[must_use]
+    pub fn next<T>(&self, rows: &[T], key: impl Fn(&T) -> String) -> String {
+        let full = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= self.size;
+        rows.last().filter(|_| full).map(key).unwrap_or_default()
+    }
+}

@@ -1,0 +1,136 @@
+//! How one service asks another: in this process directly, in another process over gRPC. The caller does not know.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use overseer_model::{Actor, ServiceName};
+use tonic::body::Body;
+use tonic::transport::{Channel, Endpoint};
+use tower::{Service, ServiceExt};
+
+use crate::gate::{ACTOR_HEADER, ClusterSecret, SECRET_HEADER, actor_header};
+
+#[derive(Clone)]
+enum Target {
+    /// Filled once that service is built.
+    Local(Arc<OnceLock<Router>>),
+    Remote(Channel),
+}
+
+/// The way to every service.
+#[derive(Clone)]
+pub struct Peers {
+    targets: Arc<HashMap<ServiceName, Target>>,
+    secret: ClusterSecret,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamError {
+    #[error("`{address}` is not an address of a service: write http://host:port")]
+    BadAddress { address: String },
+    #[error("the service `{0}` is not there yet")]
+    NotBuilt(ServiceName),
+    #[error("the service `{service}` does not answer")]
+    NoAnswer {
+        service: ServiceName,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Peers {
+    /// `remote` has the addresses of the services that run elsewhere; all others run here.
+    ///
+    /// # Errors
+    /// When an address does not parse.
+    pub fn new(secret: ClusterSecret, remote: &HashMap<ServiceName, String>) -> Result<Self, UpstreamError> {
+        let target = |service| match remote.get(&service) {
+            None => Ok(Target::Local(Arc::default())),
+            Some(address) => Endpoint::from_shared(address.clone())
+                .map(|endpoint| {
+                    Target::Remote(
+                        endpoint
+                            .connect_timeout(Duration::from_secs(2))
+                            .timeout(Duration::from_secs(10))
+                            .tcp_nodelay(true)
+                            .connect_lazy(),
+                    )
+                })
+                .map_err(|_| UpstreamError::BadAddress { address: address.clone() }),
+        };
+        let targets = ServiceName::ALL.into_iter().map(|service| Ok((service, target(service)?)));
+        Ok(Self { targets: Arc::new(targets.collect::<Result<_, UpstreamError>>()?), secret })
+    }
+
+    /// Says that a service runs here, and how it is reached.
+    pub(crate) fn built(&self, service: ServiceName, router: Router) {
+        if let Some(Target::Local(slot)) = self.targets.get(&service) {
+            let _already = slot.set(router);
+        }
+    }
+
+    pub(crate) fn secret(&self) -> ClusterSecret {
+        self.secret.clone()
+    }
+
+    /// The way to `service`, as `actor`. Give it to a generated client.
+    #[must_use]
+    pub fn to(&self, service: ServiceName, actor: &Actor) -> Upstream {
+        Upstream {
+            service,
+            target: self.targets.get(&service).cloned().unwrap_or(Target::Local(Arc::default())),
+            secret: self.secret.clone(),
+            actor: actor_header(actor),
+        }
+    }
+}
+
+/// One service as seen by one actor.
+#[derive(Clone)]
+pub struct Upstream {
+    service: ServiceName,
+    target: Target,
+    secret: ClusterSecret,
+    actor: http::HeaderValue,
+}
+
+impl Service<http::Request<Body>> for Upstream {
+    type Response = http::Response<Body>;
+    type Error = UpstreamError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        let headers = request.headers_mut();
+        if let Ok(mut secret) = http::HeaderValue::from_bytes(self.secret.expose()) {
+            secret.set_sensitive(true);
+            headers.insert(SECRET_HEADER, secret);
+        }
+        headers.insert(ACTOR_HEADER, self.actor.clone());
+        let (service, target) = (self.service, self.target.clone());
+        Box::pin(async move {
+            match target {
+                Target::Local(slot) => {
+                    let router = slot.get().cloned().ok_or(UpstreamError::NotBuilt(service))?;
+                    let answer = match router.oneshot(request.map(axum::body::Body::new)).await {
+                        Ok(answer) => answer,
+                        Err(never) => match never {},
+                    };
+                    Ok(answer.map(Body::new))
+                }
+                Target::Remote(channel) => channel
+                    .oneshot(request)
+                    .await
+                    .map_err(|source| UpstreamError::NoAnswer { service, source: source.into() }),
+            }
+        })
+    }
+}

@@ -1,0 +1,183 @@
+//! What a service is given, what it gives back, and how any set of services runs in one process: all of it is built
+//! first, then run; when one ends, all are stopped.
+
+use std::error::Error;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use overseer_bus::{Bus, BusError};
+use overseer_model::{ServiceName, Site, Timestamp};
+use overseer_storage::{Db, StoreError, inbox, outbox};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+
+use crate::chain::OwnChain;
+use crate::{Health, Peers, Relay, gate};
+
+/// How long what was sent, and what was seen, is remembered: longer than the bus keeps anything (30 days).
+const REMEMBER: Duration = Duration::from_secs(31 * 24 * 3600);
+/// How long work in hand may take once the end was asked for.
+const GRACE: Duration = Duration::from_secs(15);
+
+/// What a service is given.
+#[derive(Clone)]
+pub struct Base {
+    pub service: ServiceName,
+    pub site: Site,
+    pub db: Db,
+    pub bus: Arc<dyn Bus>,
+    pub peers: Peers,
+    pub relay: Relay,
+    pub health: Health,
+    pub stop: CancellationToken,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    #[error("the store cannot be used")]
+    Store(#[from] StoreError),
+    #[error("the bus cannot be used")]
+    Bus(#[source] BusError),
+    #[error("cannot listen on {address}: choose another address, or stop what has it")]
+    Bind {
+        address: SocketAddr,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{what}")]
+    Config {
+        what: String,
+        #[source]
+        source: Option<Box<dyn Error + Send + Sync>>,
+    },
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error("{name} ended")]
+    Task {
+        name: &'static str,
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    #[error("the bus failed")]
+    Bus(#[from] BusError),
+    #[error("work in hand did not end within {0:?}")]
+    Grace(Duration),
+}
+
+/// Something that runs until the process is asked to end.
+pub struct Task {
+    name: &'static str,
+    run: Pin<Box<dyn Future<Output = Result<(), RunError>> + Send>>,
+}
+
+impl Task {
+    pub fn new(name: &'static str, run: impl Future<Output = Result<(), RunError>> + Send + 'static) -> Self {
+        Self { name, run: Box::pin(run) }
+    }
+}
+
+/// A service that is built and can run.
+pub struct Service {
+    pub name: ServiceName,
+    /// Its gRPC methods behind the gate.
+    pub router: Router,
+    tasks: Vec<Task>,
+}
+
+impl Service {
+    /// From a service's methods and its own loops; relay, chain and gate come with it.
+    #[must_use]
+    pub fn new(base: &Base, routes: Routes, mut tasks: Vec<Task>) -> Self {
+        let chain = OwnChain { service: base.service, db: base.db.clone() };
+        let routes = routes.add_service(chain.server());
+        let router = routes
+            .into_axum_router()
+            .layer(axum::middleware::from_fn_with_state(base.peers.secret(), gate::gate));
+        base.peers.built(base.service, router.clone());
+
+        let (relay, db, bus, stop) = (base.relay.clone(), base.db.clone(), base.bus.clone(), base.stop.clone());
+        tasks.push(Task::new("relay", async move {
+            relay.run(db, bus, stop).await;
+            Ok(())
+        }));
+        let (db, stop) = (base.db.clone(), base.stop.clone());
+        tasks.push(Task::new("forget", async move {
+            forget(db, stop).await;
+            Ok(())
+        }));
+        Self { name: base.service, router, tasks }
+    }
+
+    /// A service without tables: its routes are its own affair.
+    #[must_use]
+    pub fn without_store(name: ServiceName, router: Router, tasks: Vec<Task>) -> Self {
+        Self { name, router, tasks }
+    }
+}
+
+/// Deletes once an hour what need not be remembered any more.
+async fn forget(db: Db, stop: CancellationToken) {
+    let mut hourly = tokio::time::interval(Duration::from_secs(3600));
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            _ = hourly.tick() => {
+                let before = Timestamp::now() - REMEMBER;
+                let pruned = async {
+                    let mut tx = db.begin_write().await?;
+                    outbox::prune(&mut tx.conn(), before).await?;
+                    inbox::prune(&mut tx.conn(), before).await?;
+                    tx.commit().await
+                };
+                if let Err(error) = pruned.await {
+                    tracing::warn!(error = &error as &dyn Error, "old events could not be forgotten");
+                }
+            }
+        }
+    }
+}
+
+/// Runs the services and whatever else the process does, until `stop` fires or one of them ends; then stops all.
+///
+/// # Errors
+/// The first task's error, or that work in hand did not end in time.
+pub async fn run_until_stopped(
+    services: Vec<Service>,
+    others: Vec<Task>,
+    stop: CancellationToken,
+) -> Result<(), RunError> {
+    let mut running = JoinSet::new();
+    for task in services.into_iter().flat_map(|service| service.tasks).chain(others) {
+        let Task { name, run } = task;
+        running.spawn(async move { (name, run.await) });
+    }
+    let mut outcome = Ok(());
+    while let Some(ended) = tokio::select! {
+        ended = running.join_next() => ended,
+        () = stop.cancelled() => None,
+    } {
+        let result = match ended {
+            Ok((_, Ok(()))) if !stop.is_cancelled() => continue,
+            Ok((_, result)) => result,
+            Err(panic) => Err(RunError::Task { name: "a task", source: panic.into() }),
+        };
+        if result.is_err() {
+            outcome = result;
+            break;
+        }
+    }
+    stop.cancel();
+    let drained = tokio::time::timeout(GRACE, async { while running.join_next().await.is_some() {} }).await;
+    match drained {
+        Ok(()) => outcome,
+        Err(_) => outcome.and(Err(RunError::Grace(GRACE))),
+    }
+}

@@ -1,0 +1,233 @@
+//! Native pools of both engines behind one enum, and the two macros that write a query once.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use overseer_model::ServiceName;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
+
+use crate::{Migrations, StoreError};
+
+/// Where the services keep their tables.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Location {
+    /// One file per service in this folder.
+    Sqlite { folder: PathBuf },
+    /// One schema per service; `{service}` in the address becomes its name, for a role per service.
+    Postgres { address: String },
+}
+
+/// Without the address: it may hold a password.
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite { folder } => write!(f, "Sqlite({})", folder.display()),
+            Self::Postgres { .. } => f.write_str("Postgres"),
+        }
+    }
+}
+
+/// What a commit survives on SQLite; PostgreSQL always syncs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// A loss of power: the file is synced at each commit.
+    Power,
+    /// The death of the process. A loss of power may take back the last commits, in order and never half.
+    Process,
+}
+
+/// The tables of one service.
+#[derive(Clone, Debug)]
+pub enum Db {
+    /// SQLite has one writer at a time; a pool of one makes writers queue fairly instead of polling the file's lock.
+    Sqlite { read: SqlitePool, write: SqlitePool },
+    Postgres(PgPool),
+}
+
+/// One connection or transaction of either engine.
+pub enum Conn<'a> {
+    Sqlite(&'a mut SqliteConnection),
+    Pg(&'a mut PgConnection),
+}
+
+/// A transaction that may write. Dropped without [`Tx::commit`], it changes nothing.
+pub enum Tx {
+    Sqlite(Transaction<'static, Sqlite>),
+    Pg(Transaction<'static, Postgres>),
+}
+
+/// A connection to read with.
+pub enum Reader {
+    Sqlite(PoolConnection<Sqlite>),
+    Pg(PoolConnection<Postgres>),
+}
+
+/// Runs one expression on whichever engine is there: `on!(conn, c => sqlx::query("…").execute(c).await)`.
+#[macro_export]
+macro_rules! on {
+    ($conn:expr, $c:ident => $body:expr) => {
+        match $conn {
+            $crate::Conn::Sqlite($c) => {
+                let $c = &mut **$c;
+                $body
+            }
+            $crate::Conn::Pg($c) => {
+                let $c = &mut **$c;
+                $body
+            }
+        }
+    };
+}
+
+/// A row type for both engines: `row! { struct PlanRow { id: String, state: String } }`.
+#[macro_export]
+macro_rules! row {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident { $($field:ident: $type:ty),* $(,)? }) => {
+        $(#[$meta])*
+        $vis struct $name { $($field: $type),* }
+        $crate::row!(@for $crate::sqlx::sqlite::SqliteRow, $name $($field)*);
+        $crate::row!(@for $crate::sqlx::postgres::PgRow, $name $($field)*);
+    };
+    (@for $row:ty, $name:ident $($field:ident)*) => {
+        impl<'r> $crate::sqlx::FromRow<'r, $row> for $name {
+            fn from_row(row: &'r $row) -> $crate::sqlx::Result<Self> {
+                Ok(Self { $($field: $crate::sqlx::Row::try_get(row, stringify!($field))?),* })
+            }
+        }
+    };
+}
+
+impl Db {
+    /// Opens the tables of a service and brings them up to date.
+    ///
+    /// # Errors
+    /// When the place cannot be opened, or its tables are newer than this build.
+    pub async fn open(
+        location: &Location,
+        service: ServiceName,
+        durability: Durability,
+        migrations: Migrations,
+    ) -> Result<Self, StoreError> {
+        match location {
+            Location::Sqlite { folder } => {
+                let file = folder.join(format!("{}.db", service.snake()));
+                let place = file.display().to_string();
+                let open = |source| StoreError::Open { place: place.clone(), source };
+                let options = SqliteConnectOptions::new()
+                    .filename(&file)
+                    .create_if_missing(true)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .busy_timeout(Duration::from_secs(5))
+                    .synchronous(match durability {
+                        Durability::Power => SqliteSynchronous::Full,
+                        Durability::Process => SqliteSynchronous::Normal,
+                    });
+                let pool = |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(Duration::from_secs(10));
+                let write = pool(1).connect_with(options.clone()).await.map_err(open)?;
+                migrations
+                    .run(&write)
+                    .await
+                    .map_err(|source| StoreError::Migrate { place: place.clone(), source: Box::new(source) })?;
+                let read = pool(3).connect_with(options).await.map_err(open)?;
+                Ok(Self::Sqlite { read, write })
+            }
+            Location::Postgres { address } => {
+                let place = format!("PostgreSQL schema {}", service.snake());
+                let open = |source| StoreError::Open { place: place.clone(), source };
+                let options: PgConnectOptions =
+                    address.replace("{service}", service.snake()).parse().map_err(open)?;
+                let options = options.options([("search_path", service.snake())]);
+                let pool = PgPoolOptions::new()
+                    .max_connections(8)
+                    .acquire_timeout(Duration::from_secs(10))
+                    .connect_with(options)
+                    .await
+                    .map_err(open)?;
+                make_schema(&pool, service).await.map_err(open)?;
+                migrations
+                    .run(&pool)
+                    .await
+                    .map_err(|source| StoreError::Migrate { place: place.clone(), source: Box::new(source) })?;
+                Ok(Self::Postgres(pool))
+            }
+        }
+    }
+
+    /// # Errors
+    /// When no connection is to be had.
+    pub async fn reader(&self) -> Result<Reader, StoreError> {
+        Ok(match self {
+            Self::Sqlite { read, .. } => Reader::Sqlite(read.acquire().await?),
+            Self::Postgres(pool) => Reader::Pg(pool.acquire().await?),
+        })
+    }
+
+    /// A transaction that holds SQLite's write lock from its start, so that it cannot fail half-way for want of it.
+    ///
+    /// # Errors
+    /// When no connection is to be had.
+    pub async fn begin_write(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Postgres(pool) => Tx::Pg(pool.begin().await?),
+        })
+    }
+
+    /// To be appended to a `SELECT` that claims rows.
+    #[must_use]
+    pub const fn skip_locked(&self) -> &'static str {
+        match self {
+            Self::Sqlite { .. } => "",
+            Self::Postgres(_) => " FOR UPDATE SKIP LOCKED",
+        }
+    }
+}
+
+async fn make_schema(pool: &PgPool, service: ServiceName) -> sqlx::Result<()> {
+    let known = sqlx::query_scalar::<_, bool>("SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)")
+        .bind(service.snake())
+        .fetch_one(pool)
+        .await?;
+    if !known {
+        let statement = format!("CREATE SCHEMA IF NOT EXISTS {}", service.snake());
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(pool).await?;
+    }
+    Ok(())
+}
+
+impl Tx {
+    pub fn conn(&mut self) -> Conn<'_> {
+        match self {
+            Self::Sqlite(tx) => Conn::Sqlite(tx),
+            Self::Pg(tx) => Conn::Pg(tx),
+        }
+    }
+    /// # Errors
+    /// When the database could not commit; then nothing was changed.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Pg(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+impl Reader {
+    pub fn conn(&mut self) -> Conn<'_> {
+        match self {
+            Self::Sqlite(conn) => Conn::Sqlite(conn),
+            Self::Pg(conn) => Conn::Pg(conn),
+        }
+    }
+}
+
+/// Text without NUL, which PostgreSQL does not store.
+#[must_use]
+pub fn clean(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}

@@ -1,0 +1,16 @@
+//! One SQL text for SQLite and PostgreSQL, and what every service keeps beside its own tables: outbox, inbox, parked
+//! events, and the audit chain. Time always comes from the caller.
+
+pub mod audit;
+mod db;
+mod error;
+pub mod inbox;
+mod migrate;
+pub mod outbox;
+pub mod state;
+
+pub use db::{Conn, Db, Durability, Location, Reader, Tx, clean};
+pub use error::StoreError;
+pub use migrate::Migrations;
+/// For the [`row!`] macro.
+pub use sqlx;

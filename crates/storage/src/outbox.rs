@@ -1,0 +1,84 @@
+//! Events written in the transaction that makes them true, and sent afterwards. They are kept for a while after they
+//! were sent, so that a bus that lost its data can be given them again.
+
+use overseer_contract::Event;
+use overseer_model::Timestamp;
+
+use crate::{Conn, StoreError, on, row};
+
+row! {
+    struct Row {
+        id: String,
+        kind: String,
+        site: String,
+        ordering_key: String,
+        at: i64,
+        trace: Option<String>,
+        data: String,
+    }
+}
+
+impl TryFrom<Row> for Event {
+    type Error = StoreError;
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let Row { id, kind, site, ordering_key, at, trace, data } = row;
+        let corrupt = StoreError::Corrupt { what: "outbox row" };
+        let trace = trace.map(|text| text.parse()).transpose();
+        let (Ok(id), Ok(kind), Ok(site), Ok(trace)) = (id.parse(), kind.parse(), site.parse(), trace) else {
+            return Err(corrupt);
+        };
+        Ok(Self { id, kind, site, key: ordering_key, at: Timestamp::from_micros(at), trace, data })
+    }
+}
+
+/// # Errors
+/// When the database refuses; the transaction is then lost.
+pub async fn put(conn: &mut Conn<'_>, event: &Event) -> Result<(), StoreError> {
+    on!(conn, c => sqlx::query(
+        "INSERT INTO outbox (id, kind, site, ordering_key, at, trace, data) VALUES ($1, $2, $3, $4, $5, $6, $7)")
+        .bind(event.id.to_string()).bind(event.kind.as_str()).bind(event.site.as_str()).bind(&event.key)
+        .bind(event.at.micros()).bind(event.trace.as_ref().map(ToString::to_string)).bind(&event.data)
+        .execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// The oldest events that were not sent yet, in the order of their making.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn waiting(conn: &mut Conn<'_>, most: i64) -> Result<Vec<Event>, StoreError> {
+    let rows: Vec<Row> = on!(conn, c => sqlx::query_as(
+        "SELECT id, kind, site, ordering_key, at, trace, data FROM outbox WHERE relayed_at IS NULL ORDER BY id LIMIT $1")
+        .bind(most).fetch_all(c).await)?;
+    rows.into_iter().map(Event::try_from).collect()
+}
+
+/// # Errors
+/// When the database refuses.
+pub async fn mark_relayed(conn: &mut Conn<'_>, events: &[Event], now: Timestamp) -> Result<(), StoreError> {
+    for event in events {
+        on!(&mut *conn, c => sqlx::query("UPDATE outbox SET relayed_at = $1 WHERE id = $2")
+            .bind(now.micros()).bind(event.id.to_string()).execute(c).await.map(drop))?;
+    }
+    Ok(())
+}
+
+/// Everything that is still kept waits again: the bus lost its data.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn send_again(conn: &mut Conn<'_>) -> Result<u64, StoreError> {
+    let rows = on!(conn, c => sqlx::query("UPDATE outbox SET relayed_at = NULL WHERE relayed_at IS NOT NULL")
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(rows)
+}
+
+/// Forgets what was sent before `before`.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn prune(conn: &mut Conn<'_>, before: Timestamp) -> Result<(), StoreError> {
+    on!(conn, c => sqlx::query("DELETE FROM outbox WHERE relayed_at < $1")
+        .bind(before.micros()).execute(c).await.map(drop))?;
+    Ok(())
+}

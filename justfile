@@ -1,0 +1,51 @@
+# Every recipe of the project. `./dev <recipe>` installs the tools first; `just <recipe>` relies on them.
+
+set positional-arguments
+
+export PATH := justfile_directory() / ".dev/venv/bin" + ":" + env("PATH") + ":/usr/sbin:/sbin"
+
+# One selection for every build: `--workspace` unifies features in one way, so nothing is compiled twice.
+release := "cargo build --release --workspace --bin overseer"
+
+[private]
+default:
+    @just --list
+
+# Build and run Overseer; without a Docker engine, a private one is started under .dev/
+up *ARGS:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    if ! timeout 5 docker version >/dev/null 2>&1; then
+        echo "No Docker engine answers on ${DOCKER_HOST:-the default socket}: starting a private one under .dev/ (stop it: ./dev services stop docker)."
+        scripts/services start docker
+        export DOCKER_HOST="unix://$PWD/.dev/services/docker/docker.sock"
+    fi
+    {{ release }}
+    exec "${CARGO_TARGET_DIR:-target}/release/overseer" up "$@"
+
+# Run all tests, against real peers
+test *ARGS:
+    @[ "$(id -u)" = 0 ] || sudo -v # for the tests' own Docker engines
+    cargo test --workspace "$@"
+
+# Check format, lints and dependencies
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    @echo "aws-lc-sys must stay out: ring is the one cryptography provider"
+    @tree=$(cargo tree --workspace --target all --edges all --prefix none) && ! echo "$tree" | grep '^aws-lc-sys '
+
+# Format the code
+fmt:
+    cargo fmt --all
+
+# Run every benchmark
+bench: bench-loop
+
+# Measure the whole loop, from a crash to the notice and the restart
+bench-loop *ARGS:
+    cargo bench --workspace --bench loop "$@"
+
+# Control private peers under .dev/services: start|stop|status of docker, nats, postgres (all by default)
+services ACTION *WHICH:
+    @scripts/services "$@"
