@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use async_trait::async_trait;
+use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream::{self, BoxStream};
-use futures::StreamExt;
 use overseer_contract::Event;
 use tokio::sync::{broadcast, oneshot};
 use tokio_util::sync::CancellationToken;

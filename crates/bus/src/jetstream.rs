@@ -30,6 +30,8 @@ type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// Longest wait for the answer to one request or publish.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// The same after a reconnection. What was sent before it has no answer any more; what waited for it has one soon.
+const ANSWER_AFTER_RECONNECT: Duration = Duration::from_secs(1);
 /// Waits between two attempts to reach the server or to set it up.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_LONGEST: Duration = Duration::from_secs(2);
@@ -80,10 +82,12 @@ impl JetStream {
         let JetStreamOptions { url, max_wait, ack_wait } = options;
         let deadline = Instant::now() + max_wait;
         let shown = without_password(&url);
-        let (connected, connections) = watch::channel(0);
+        let (connected, mut connections) = watch::channel(0);
         let client = reach(&url, connected, deadline)
             .await
             .map_err(|source| BusError::Unreachable { url: shown.clone(), source: source.into() })?;
+        // The word of the first connection comes a little after it, and must not be taken for that of a second.
+        let _ = timeout(ANSWER_WITHIN, connections.wait_for(|count| *count > 0)).await;
         let (major, minor, patch) = OLDEST;
         if !client.is_server_compatible(major, minor, patch) {
             return Err(BusError::TooOld { found: client.server_info().version });
@@ -107,6 +111,15 @@ impl Server {
     fn refused(&self, what: &str, source: impl Into<Source>) -> BusError {
         BusError::Refused { url: self.url.clone(), what: what.to_owned(), source: source.into() }
     }
+
+    /// Once the connection is a new one and has had time for the answers to what was sent on it.
+    async fn answers_lost(&self) {
+        let mut connections = self.connections.clone();
+        connections.mark_unchanged();
+        // An error says that the client is closed; then no answer comes either.
+        let _ = connections.changed().await;
+        sleep(ANSWER_AFTER_RECONNECT).await;
+    }
 }
 
 async fn reach(
@@ -122,9 +135,7 @@ async fn reach(
             .name("overseer")
             .request_timeout(Some(ANSWER_WITHIN))
             .ping_interval(PING_EVERY)
-            .reconnect_delay_callback(|attempt| {
-                RETRY_FIRST.saturating_mul(1 << attempt.min(10)).min(RETRY_LONGEST)
-            })
+            .reconnect_delay_callback(|attempt| RETRY_FIRST.saturating_mul(1 << attempt.min(10)).min(RETRY_LONGEST))
             .event_callback(move |event| {
                 let connected = Arc::clone(&connected);
                 async move {
@@ -186,7 +197,13 @@ impl Bus for JetStream {
             PublishMessage::build().headers(wire::headers(event)).payload(event.data.clone().into_bytes().into());
         let stored = async { self.server.context.send_publish(event.subject(), message).await?.await };
         // Unconstrained: else the runtime may, to be fair to others, refuse the place in the queue at the first poll.
-        let error = match timeout(ANSWER_WITHIN, tokio::task::coop::unconstrained(stored)).await {
+        let stored = tokio::task::coop::unconstrained(timeout(ANSWER_WITHIN, stored));
+        let answer = tokio::select! {
+            biased;
+            answer = stored => answer,
+            () = self.server.answers_lost() => return Err(BusError::NotTaken { source: None }),
+        };
+        let error = match answer {
             Ok(Ok(_)) => return Ok(()),
             Ok(Err(error)) => error,
             Err(elapsed) => return Err(BusError::NotTaken { source: Some(elapsed.into()) }),
@@ -202,11 +219,11 @@ impl Bus for JetStream {
 
     async fn watch(&self) -> Result<BoxStream<'static, Event>, BusError> {
         let Server { client, .. } = &*self.server;
-        let messages = client.subscribe("overseer.>").await.map_err(|error| self.server.refused("overseer.>", error))?;
+        let messages =
+            client.subscribe("overseer.>").await.map_err(|error| self.server.refused("overseer.>", error))?;
         client.flush().await.map_err(|error| self.server.refused("overseer.>", error))?;
-        let events = messages.filter_map(async |message| {
-            wire::event(&message.subject, message.headers.as_ref(), &message.payload).ok()
-        });
+        let events = messages
+            .filter_map(async |message| wire::event(&message.subject, message.headers.as_ref(), &message.payload).ok());
         Ok(events.boxed())
     }
 

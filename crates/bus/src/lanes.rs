@@ -88,11 +88,7 @@ pub async fn run<S: Settle>(outlets: Arc<Outlets<S>>, handler: Arc<dyn Handler>,
     }
 }
 
-async fn run_lane<S: Settle>(
-    outlet: &mut mpsc::Receiver<Work<S>>,
-    handler: &dyn Handler,
-    stop: &CancellationToken,
-) {
+async fn run_lane<S: Settle>(outlet: &mut mpsc::Receiver<Work<S>>, handler: &dyn Handler, stop: &CancellationToken) {
     loop {
         let next = tokio::select! {
             biased;

@@ -33,7 +33,9 @@ const HEADERS_BYTES: usize = 512;
 pub enum Verdict {
     Done,
     /// Deliver this event again; later events of its key wait for it.
-    Again { after: Duration },
+    Again {
+        after: Duration,
+    },
 }
 
 /// One event on its way to one consumer.
@@ -62,7 +64,7 @@ pub enum Sites {
 pub struct Durable {
     pub service: ServiceName,
     pub stream: Stream,
-    /// Kinds of that stream.
+    /// Kinds of that stream, at least one.
     pub kinds: &'static [EventKind],
     pub sites: Sites,
 }
@@ -130,7 +132,9 @@ pub enum BusError {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
-    #[error("JetStream at `{url}` refused `{what}`: enable JetStream (`nats-server -js`), and grant this user `$JS.API.>`")]
+    #[error(
+        "JetStream at `{url}` refused `{what}`: enable JetStream (`nats-server -js`), and grant this user `$JS.API.>`"
+    )]
     Refused {
         url: String,
         what: String,

@@ -1,1 +1,119 @@
+//! The collector watches one Docker engine and tells what it observed, in order and without gaps. It decides nothing
+//! about what is wrong and changes nothing on the engine.
 
+mod backoff;
+mod decide;
+mod grpc;
+mod looks;
+mod memory;
+mod publish;
+mod store;
+mod watch;
+mod wire;
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use overseer_contract::v1::inventory_service_server::InventoryServiceServer;
+use overseer_model::Timestamp;
+use overseer_provider_docker::DockerObserve;
+use overseer_provider_port::Observe;
+use overseer_runtime::{Base, BuildError, Dependency, Service, Task};
+use overseer_storage::Migrations;
+use serde::Deserialize;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+
+use crate::grpc::Inventory;
+use crate::memory::Memory;
+use crate::publish::Publisher;
+use crate::store::Store;
+use crate::watch::Watch;
+
+/// The collector's tables.
+pub const MIGRATIONS: Migrations =
+    Migrations(&[(100, "collector", include_str!("../../../migrations/collector/0100_collector.sql"))]);
+
+/// How long facts, and resources that were removed, can be asked for.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+const PRUNE_EVERY: Duration = Duration::from_secs(3600);
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CollectorConfig {
+    /// Where the engine is: `unix:///path` or `tcp://host:port`. Empty means `DOCKER_HOST`, or else the usual socket.
+    pub docker_host: String,
+    /// Seconds between full listings, which repair what the engine's events left out. At least 1.
+    pub listing_every_s: u32,
+}
+
+/// The collector of the engine that the configuration names. The engine need not run yet.
+///
+/// # Errors
+/// When the address is none, or the store cannot be used.
+pub async fn build(base: Base, config: CollectorConfig) -> Result<Service, BuildError> {
+    let observe = DockerObserve::new(&config.docker_host, base.site.clone()).map_err(|source| BuildError::Config {
+        what: "collector.docker_host cannot be used".to_owned(),
+        source: Some(source.into()),
+    })?;
+    build_with(base, &config, Arc::new(observe)).await
+}
+
+/// The same with another way to look at a platform.
+///
+/// # Errors
+/// When the store cannot be used.
+pub async fn build_with(
+    base: Base,
+    config: &CollectorConfig,
+    observe: Arc<dyn Observe>,
+) -> Result<Service, BuildError> {
+    let store = Store::new(base.db.clone(), base.site.clone());
+    let wake = Arc::new(Notify::new());
+    base.health.set(watch::DEPENDENCY, Dependency::Waiting);
+    let publisher = Publisher {
+        store: store.clone(),
+        bus: base.bus.clone(),
+        site: base.site.clone(),
+        epoch: store.epoch().await?,
+        wake: wake.clone(),
+    };
+    let memory = Memory::new(store.clone(), wake, base.relay.clone(), base.stop.clone());
+    let listing_every = Duration::from_secs(u64::from(config.listing_every_s));
+    let watch = Watch::new(&base, observe, memory, listing_every);
+    let routes = Routes::new(InventoryServiceServer::new(Inventory { store: store.clone() }));
+    let (stop, pruned) = (base.stop.clone(), base.stop.clone());
+    let tasks = vec![
+        Task::new("watch", async move {
+            watch.run().await;
+            Ok(())
+        }),
+        Task::new("publish", async move {
+            publisher.run(stop).await;
+            Ok(())
+        }),
+        Task::new("prune", async move {
+            prune(store, pruned).await;
+            Ok(())
+        }),
+    ];
+    Ok(Service::new(&base, routes, tasks))
+}
+
+/// Forgets old facts, once an hour.
+async fn prune(store: Store, stop: CancellationToken) {
+    let mut every = tokio::time::interval(PRUNE_EVERY);
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            _ = every.tick() => {
+                if let Err(error) = store.prune(Timestamp::now() - KEPT).await {
+                    tracing::warn!(error = &error as &dyn Error, "old facts could not be forgotten");
+                }
+            }
+        }
+    }
+}

@@ -1,1 +1,83 @@
+//! Decides what may be done: proposals from playbooks, deterministic validation, policy, approvals, and signed tickets
+//! for approved steps. It holds no credential of any platform; it cannot act itself.
 
+mod approve;
+mod assess;
+mod dispatch;
+mod events;
+mod grpc;
+mod identity;
+mod plan;
+mod playbook;
+mod policy;
+mod store;
+mod targets;
+mod validate;
+mod wire;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use overseer_bus::{Durable, Sites};
+use overseer_contract::v1::audit_service_server::AuditServiceServer;
+use overseer_contract::v1::identity_service_server::IdentityServiceServer;
+use overseer_contract::v1::plan_service_server::PlanServiceServer;
+use overseer_model::Stream;
+use overseer_permit::Signer;
+use overseer_runtime::{Base, BuildError, Service, consume};
+use overseer_storage::Migrations;
+use serde::Deserialize;
+use tokio::sync::Notify;
+use tonic::service::Routes;
+
+pub use identity::FirstToken;
+
+pub const MIGRATIONS: Migrations =
+    Migrations(&[(100, "plans", include_str!("../../../migrations/control-plane/0100_plans.sql"))]);
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ControlPlaneConfig {
+    /// How long an approval is good, in seconds; 60 to 3600.
+    pub approval_s: u32,
+}
+
+/// Builds the service. The token is given at the very first start only.
+///
+/// # Errors
+/// On a bad setting, and when store or bus refuse.
+pub async fn build(
+    base: Base,
+    config: ControlPlaneConfig,
+    signer: Signer,
+) -> Result<(Service, Option<FirstToken>), BuildError> {
+    if !(60..=3600).contains(&config.approval_s) {
+        return Err(BuildError::Config {
+            what: format!("control_plane.approval_s is {}: choose 60 to 3600", config.approval_s),
+            source: None,
+        });
+    }
+    let token = identity::first_token(&base.db).await?;
+    let targets = targets::Targets::new(&base.peers);
+    let approved = Arc::new(Notify::new());
+    let durable = |kinds| Durable { service: base.service, stream: Stream::Events, kinds, sites: Sites::Every };
+    let consumer = events::Events { base: base.clone(), targets: targets.clone(), approved: approved.clone() };
+    let dispatcher = dispatch::Dispatcher {
+        base: base.clone(),
+        targets: targets.clone(),
+        signer,
+        approved: approved.clone(),
+    };
+    let tasks = vec![consume(&base, durable(events::KINDS), Arc::new(consumer)).await?, dispatch::task(dispatcher)];
+
+    let approvals = approve::Approvals {
+        base: base.clone(),
+        targets,
+        approved,
+        valid: Duration::from_secs(config.approval_s.into()),
+    };
+    let routes = Routes::new(PlanServiceServer::new(grpc::Plans { db: base.db.clone(), approvals }))
+        .add_service(IdentityServiceServer::new(identity::Identity { db: base.db.clone() }))
+        .add_service(AuditServiceServer::new(grpc::Audits { db: base.db.clone(), peers: base.peers.clone() }));
+    Ok((Service::new(&base, routes, tasks), token))
+}

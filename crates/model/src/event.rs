@@ -56,7 +56,6 @@ kinds! {
     IncidentDetected = "incident.detected", Events;
     IncidentUpdated = "incident.updated", Events;
     IncidentResolved = "incident.resolved", Events;
-    PlanProposed = "plan.proposed", Events;
     PlanRejected = "plan.rejected", Events;
     PlanReady = "plan.ready", Events;
     PlanFinished = "plan.finished", Events;

@@ -1,1 +1,101 @@
+//! Tells people outside, by signed webhooks, what they have to know: an incident, its end, a plan that waits for
+//! approval, a step that failed.
+//!
+//! Every told event is posted to every declared receiver at least once, and repeats carry the same `webhook-id`; a
+//! receiver that stays away is given up after the configured attempts, and the list of deliveries says so. Notices are
+//! not ordered. Nothing but declared addresses is ever called, and nothing but enums, ids, counts and a resource's
+//! name leaves.
 
+mod address;
+mod apply;
+mod claims;
+mod config;
+mod delivery;
+mod notice;
+mod outbound;
+mod sender;
+mod sign;
+mod store;
+mod wire;
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use overseer_bus::{Durable, Sites};
+use overseer_contract::v1::delivery_service_server::DeliveryServiceServer;
+use overseer_model::{Stream, Timestamp};
+use overseer_runtime::{Base, BuildError, Service, Task, consume};
+use overseer_storage::{Db, Migrations, StoreError};
+use tokio_util::sync::CancellationToken;
+
+use crate::apply::Notify;
+use crate::wire::Deliveries;
+
+pub use config::{NotifierConfig, WebhookConfig};
+pub use outbound::{Reach, WebhookUrl};
+
+/// The service's own tables.
+pub const MIGRATIONS: Migrations =
+    Migrations(&[(100, "notifier", include_str!("../../../migrations/notifier/0100_notifier.sql"))]);
+
+/// How long settled deliveries can be listed.
+const KEEP: Duration = Duration::from_secs(90 * 24 * 3600);
+
+/// # Errors
+/// When the configuration does not fit, or the store or the bus cannot be used.
+pub async fn build(base: Base, config: NotifierConfig) -> Result<Service, BuildError> {
+    let (targets, patience) = config::check(config)?;
+    if targets.is_empty() {
+        tracing::info!("no webhook is configured: nobody is told");
+    }
+    let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+    abandon_undeclared(&base.db, &names).await?;
+
+    let (mut desks, mut tasks) = (Vec::new(), Vec::new());
+    for target in targets {
+        let (desk, sender) = sender::open(base.db.clone(), target, patience, base.stop.clone());
+        desks.push(desk);
+        tasks.push(Task::new("sender", async move {
+            sender.run().await;
+            Ok(())
+        }));
+    }
+    let durable = Durable { service: base.service, stream: Stream::Events, kinds: notice::TOLD, sites: Sites::Every };
+    tasks.push(consume(&base, durable, Arc::new(Notify { db: base.db.clone(), desks })).await?);
+    let (db, stop) = (base.db.clone(), base.stop.clone());
+    tasks.push(Task::new("history", async move {
+        forget(db, stop).await;
+        Ok(())
+    }));
+    let routes = tonic::service::Routes::new(DeliveryServiceServer::new(Deliveries { db: base.db.clone() }));
+    Ok(Service::new(&base, routes, tasks))
+}
+
+async fn abandon_undeclared(db: &Db, declared: &[&str]) -> Result<(), StoreError> {
+    let mut tx = db.begin_write().await?;
+    let why = "this receiver is not declared any more";
+    store::abandon(&mut tx.conn(), declared, why, Timestamp::now()).await?;
+    tx.commit().await
+}
+
+/// Deletes once an hour what is older than is kept.
+async fn forget(db: Db, stop: CancellationToken) {
+    let mut hourly = tokio::time::interval(Duration::from_secs(3600));
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            _ = hourly.tick() => {
+                let pruned = async {
+                    let mut tx = db.begin_write().await?;
+                    store::prune(&mut tx.conn(), Timestamp::now() - KEEP).await?;
+                    tx.commit().await
+                };
+                if let Err(error) = pruned.await {
+                    tracing::warn!(error = &error as &dyn Error, "old deliveries could not be forgotten");
+                }
+            }
+        }
+    }
+}

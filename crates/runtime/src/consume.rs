@@ -116,7 +116,7 @@ impl<C> Applier<C> {
 
 /// An error and its causes in one line.
 fn with_causes(error: &dyn Error) -> String {
-    std::iter::successors(error.source(), |cause| cause.source())
+    std::iter::successors(error.source(), |&cause| cause.source())
         .fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 

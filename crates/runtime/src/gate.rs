@@ -54,7 +54,11 @@ fn admit(secret: &Secret, path: &str, headers: &HeaderMap) -> Result<Actor, Prob
     Ok(actor)
 }
 
-fn actor_may(actor: &Actor, path: &str) -> Result<(), Problem> {
+/// Whether `actor` may call the gRPC method at `path`.
+///
+/// # Errors
+/// What the caller is told when it may not.
+pub fn actor_may(actor: &Actor, path: &str) -> Result<(), Problem> {
     let method = Contract::get()
         .method(path)
         .ok_or_else(|| Problem::new(Code::NotFound, "there is no such method", "reflection lists those there are"))?;

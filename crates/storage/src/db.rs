@@ -199,6 +199,18 @@ async fn make_schema(pool: &PgPool, service: ServiceName) -> sqlx::Result<()> {
     Ok(())
 }
 
+impl Conn<'_> {
+    /// To be appended to a `SELECT` of a row that the transaction is about to change. SQLite's write transaction
+    /// locks everything already.
+    #[must_use]
+    pub const fn for_update(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "",
+            Self::Pg(_) => " FOR UPDATE",
+        }
+    }
+}
+
 impl Tx {
     pub fn conn(&mut self) -> Conn<'_> {
         match self {

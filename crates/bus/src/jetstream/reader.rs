@@ -139,7 +139,10 @@ impl Reader {
             };
             match ended {
                 Ended::Stopped => return,
-                Ended::Reconnected => continue,
+                Ended::Reconnected => {
+                    tracing::info!(durable = self.name, "the connection to the bus is a new one");
+                    continue;
+                }
                 Ended::Broken(error) => {
                     if !std::mem::replace(&mut out, true) {
                         let error: &dyn Error = &*error;

@@ -86,9 +86,8 @@ mod tests {
     fn every_kind_is_held_by_its_stream_and_by_no_other() {
         for kind in EventKind::ALL {
             let subject = overseer_contract::subject_of(*kind, "nas");
-            let holds = |stream: &Stream| {
-                subjects(*stream).iter().any(|held| subject.starts_with(held.trim_end_matches('>')))
-            };
+            let holds =
+                |stream: &Stream| subjects(*stream).iter().any(|held| subject.starts_with(held.trim_end_matches('>')));
             let holders: Vec<_> = Stream::ALL.into_iter().filter(holds).collect();
             assert_eq!(holders, [kind.stream()], "{kind}");
         }

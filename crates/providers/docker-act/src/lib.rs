@@ -1,1 +1,66 @@
+//! Docker as a platform that is acted on. One permit, one request; nothing here tries again.
 
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bollard::errors::Error;
+use bollard::query_parameters::RestartContainerOptionsBuilder;
+use overseer_model::Action;
+use overseer_permit::Permit;
+use overseer_provider_act::{Act, ActError, DEADLINE, STOP_GRACE};
+use overseer_provider_docker::{BadHost, Host, bounded, connect, is_id};
+
+/// The longest wait for a connection; nothing has been asked of the engine until then.
+const CONNECT: Duration = Duration::from_secs(10);
+/// Longest text of the engine that is passed on.
+const REASON: usize = 300;
+
+/// Acts on one Docker engine.
+pub struct DockerAct {
+    host: Host,
+}
+
+impl DockerAct {
+    /// Needs no running engine. An empty `host` means `DOCKER_HOST`, or else the usual socket.
+    ///
+    /// # Errors
+    /// When `host` is not an address of an engine.
+    pub fn new(host: &str) -> Result<Self, BadHost> {
+        Ok(Self { host: host.parse()? })
+    }
+
+    async fn restart(&self, id: &str) -> Result<(), ActError> {
+        if !is_id(id) {
+            return Err(refused("the target's id is not one of Docker's"));
+        }
+        let connected = tokio::time::timeout(CONNECT, connect(&self.host)).await;
+        let Ok(Ok(client)) = connected else {
+            return Err(refused(&format!("the engine at {} does not answer", self.host)));
+        };
+        let grace = i32::try_from(STOP_GRACE.as_secs()).unwrap_or(i32::MAX);
+        let options = RestartContainerOptionsBuilder::default().t(grace).build();
+        let answer = tokio::time::timeout(DEADLINE, client.restart_container(id, Some(options))).await;
+        answer.map_or(Err(ActError::Unknown { source: None }), |answer| answer.map_err(ended))
+    }
+}
+
+#[async_trait]
+impl Act for DockerAct {
+    async fn carry_out(&self, permit: Permit) -> Result<(), ActError> {
+        match permit.action() {
+            Action::RestartResource { target } => self.restart(&target.id).await,
+        }
+    }
+}
+
+/// What the engine answers is its no; anything else may have come after it did something.
+fn ended(error: Error) -> ActError {
+    match error {
+        Error::DockerResponseServerError { message, .. } => refused(&message),
+        other => ActError::Unknown { source: Some(Box::new(other)) },
+    }
+}
+
+fn refused(reason: &str) -> ActError {
+    ActError::Refused { reason: bounded(reason, REASON) }
+}

@@ -1,1 +1,169 @@
+//! Docker as a platform that is looked at: every container from list and inspect, and what the engine's event stream
+//! says. It only reads. Environment values, command lines and mounts are in no type of ours.
+//!
+//! Every call has a deadline but the event stream, which is meant to stay open. A client that failed is thrown away and
+//! made anew by the next call, so an engine that was away is found again. The client library reads whole answers into
+//! memory; what is kept of them is bounded.
 
+mod connect;
+mod happening;
+mod snapshot;
+mod text;
+mod time;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bollard::Docker;
+use bollard::errors::Error;
+use bollard::query_parameters::{EventsOptions, EventsOptionsBuilder, ListContainersOptionsBuilder};
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use overseer_model::{Site, Timestamp};
+use overseer_provider_port::{Happening, NotFound, Observe, ObserveError, Snapshot};
+
+pub use connect::{BadHost, Host, connect, is_id};
+pub use text::bounded;
+
+/// The longest wait for one answer. An inspect waits while the engine cleans up after an exit, which takes some ms and
+/// seconds on a slow disk.
+const CALL: Duration = Duration::from_secs(10);
+/// Containers that are inspected at once.
+const INSPECTS: usize = 8;
+
+/// Looks at one Docker engine.
+pub struct DockerObserve {
+    host: Host,
+    site: Site,
+    client: Mutex<Option<Docker>>,
+}
+
+impl DockerObserve {
+    /// Needs no running engine; the calls say when there is none. An empty `host` means `DOCKER_HOST`, or else the
+    /// usual socket.
+    ///
+    /// # Errors
+    /// When `host` is not an address of an engine.
+    pub fn new(host: &str, site: Site) -> Result<Self, BadHost> {
+        Ok(Self { host: host.parse()?, site, client: Mutex::default() })
+    }
+
+    async fn client(&self) -> Result<Docker, ObserveError> {
+        if let Some(client) = self.client.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            return Ok(client);
+        }
+        let client = self.timed(connect(&self.host)).await?;
+        *self.client.lock().unwrap_or_else(PoisonError::into_inner) = Some(client.clone());
+        Ok(client)
+    }
+
+    /// The answer to one call within its deadline.
+    async fn timed<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, ObserveError> {
+        let answer = tokio::time::timeout(CALL, call).await.unwrap_or(Err(Error::RequestTimeoutError));
+        answer.map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: Error) -> ObserveError {
+        match error {
+            Error::DockerResponseServerError { status_code: 404, .. } => {
+                ObserveError::NotFound { what: NotFound::Container }
+            }
+            Error::JsonDataError { .. } | Error::JsonSerdeError { .. } => ObserveError::Partial { field: "JSON" },
+            other => {
+                *self.client.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                ObserveError::Unreachable { place: self.host.to_string(), source: Box::new(other) }
+            }
+        }
+    }
+
+    async fn inspect(&self, client: &Docker, id: &str) -> Result<Snapshot, ObserveError> {
+        let answer = self.timed(client.inspect_container(id, None)).await?;
+        snapshot::read(answer, &self.site)
+    }
+
+    /// The engine's own clock, which its events are stamped with; ours may differ when it is on another machine.
+    async fn engine_time(&self, client: &Docker) -> Result<Timestamp, ObserveError> {
+        let info = self.timed(client.info()).await?;
+        info.system_time.as_deref().and_then(time::read).ok_or(ObserveError::Partial { field: "SystemTime" })
+    }
+}
+
+#[async_trait]
+impl Observe for DockerObserve {
+    async fn list(&self) -> Result<Vec<Snapshot>, ObserveError> {
+        let client = self.client().await?;
+        let options = ListContainersOptionsBuilder::default().all(true).build();
+        let summaries = self.timed(client.list_containers(Some(options))).await?;
+        let ids = summaries.into_iter().map(|summary| summary.id.ok_or(ObserveError::Partial { field: "Id" }));
+        let ids: Vec<String> = ids.collect::<Result<_, _>>()?;
+        let client = &client;
+        stream::iter(ids)
+            .map(|id| async move {
+                match self.inspect(client, &id).await {
+                    Ok(snapshot) => Ok(Some(snapshot)),
+                    // It was removed since the list was made.
+                    Err(ObserveError::NotFound { .. }) => Ok(None),
+                    Err(error) => Err(error),
+                }
+            })
+            .buffer_unordered(INSPECTS)
+            .try_filter_map(async |snapshot| Ok(snapshot))
+            .try_collect()
+            .await
+    }
+
+    async fn look(&self, id: &str) -> Result<Snapshot, ObserveError> {
+        if !is_id(id) {
+            return Err(ObserveError::NotFound { what: NotFound::Container });
+        }
+        let client = self.client().await?;
+        self.inspect(&client, id).await
+    }
+
+    async fn follow(
+        &self,
+        since: Option<Timestamp>,
+    ) -> Result<BoxStream<'static, Result<Happening, ObserveError>>, ObserveError> {
+        let client = self.client().await?;
+        // The request goes out when the stream is first asked, so "from now on" has to be said by the engine's clock.
+        let now = self.engine_time(&client).await?;
+        let options = events_of_containers(HashMap::new()).since(&time::write(since.unwrap_or(now))).build();
+        let place = self.host.to_string();
+        Ok(happenings(&client, options)
+            .map_err(move |source| ObserveError::Unreachable { place: place.clone(), source: Box::new(source) })
+            .boxed())
+    }
+
+    async fn history(&self, id: &str, from: Timestamp, until: Timestamp) -> Result<Vec<Happening>, ObserveError> {
+        let client = self.client().await?;
+        // The engine would wait for an end that lies in its future.
+        let until = until.min(self.engine_time(&client).await?);
+        let only = HashMap::from([("container", vec![id])]);
+        let options =
+            events_of_containers(only).since(&time::write(from)).until(&time::write(until)).build();
+        self.timed(happenings(&client, options).try_collect()).await
+    }
+}
+
+fn events_of_containers(mut filters: HashMap<&str, Vec<&str>>) -> EventsOptionsBuilder {
+    filters.insert("type", vec!["container"]);
+    EventsOptionsBuilder::default().filters(&filters)
+}
+
+/// What the events mean, without those that mean nothing here or do not read: one that did not read would come again
+/// after each reconnection, and the listing repairs what it said.
+fn happenings(
+    client: &Docker,
+    options: EventsOptions,
+) -> impl futures::Stream<Item = Result<Happening, Error>> + Send + use<> {
+    client.events(Some(options)).filter_map(async |event| match event {
+        Ok(event) => happening::read(event).map(Ok),
+        Err(Error::JsonDataError { .. } | Error::JsonSerdeError { .. }) => {
+            tracing::warn!("an event of the engine does not read; the next listing makes up for it");
+            None
+        }
+        Err(error) => Some(Err(error)),
+    })
+}

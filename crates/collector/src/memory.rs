@@ -1,0 +1,208 @@
+//! What is known of every resource, in memory as in the tables, and the one way to change it: decide, save in one
+//! transaction, then take over. Only the watch changes it, so what is in memory is what is in the tables.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::sync::Arc;
+
+use overseer_model::{FactSource, ResourceState, Timestamp};
+use overseer_provider_port::Snapshot;
+use overseer_runtime::Relay;
+use overseer_storage::StoreError;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::backoff::Backoff;
+use crate::decide::{self, Change, Known};
+use crate::store::{Batch, Store};
+
+/// The process is to end.
+pub struct Stopped;
+
+pub struct Memory {
+    store: Store,
+    /// Wakes the publisher.
+    publish: Arc<Notify>,
+    relay: Relay,
+    stop: CancellationToken,
+    known: HashMap<String, Entry>,
+    told_until: Option<Timestamp>,
+    turn: u64,
+}
+
+struct Entry {
+    known: Known,
+    /// When it last changed.
+    turn: u64,
+}
+
+/// What a sight means.
+pub enum Meaning {
+    Nothing,
+    /// Events are missing, or still on their way.
+    Unsure,
+    Change(Box<Change>),
+}
+
+impl Meaning {
+    /// A change that changes nothing but the time of the look is none.
+    fn of(change: Option<Change>, known: &Known) -> Self {
+        let same = |change: &Change| {
+            let mut known = known.clone();
+            known.observed_at = change.known.observed_at;
+            change.facts.is_empty() && change.known == known
+        };
+        match change {
+            Some(change) if !same(&change) => Self::Change(Box::new(change)),
+            Some(_) | None => Self::Nothing,
+        }
+    }
+}
+
+impl Memory {
+    pub fn new(store: Store, publish: Arc<Notify>, relay: Relay, stop: CancellationToken) -> Self {
+        Self { store, publish, relay, stop, known: HashMap::new(), told_until: None, turn: 0 }
+    }
+
+    /// Counts what was taken into account, to tell what is newer.
+    pub fn turn(&self) -> u64 {
+        self.turn
+    }
+
+    /// The time of the last event that was committed.
+    pub fn told_until(&self) -> Option<Timestamp> {
+        self.told_until
+    }
+
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.known.keys().map(String::as_str)
+    }
+
+    /// What a sight of one resource, or its absence, means beside what is known.
+    pub fn meaning(
+        &self,
+        id: &str,
+        begun: u64,
+        snapshot: Option<&Snapshot>,
+        confirmed: bool,
+        source: FactSource,
+        now: Timestamp,
+    ) -> Meaning {
+        let entry = self.known.get(id);
+        match (entry, snapshot) {
+            (Some(entry), Some(snapshot)) if entry.turn > begun => {
+                Meaning::of(decide::on_late_snapshot(&entry.known, snapshot), &entry.known)
+            }
+            (Some(entry), None) if entry.turn > begun || entry.known.state == ResourceState::Removed => {
+                Meaning::Nothing
+            }
+            (None, None) => Meaning::Nothing,
+            (None, Some(_)) | (Some(_), None) if !confirmed => Meaning::Unsure,
+            (Some(entry), Some(snapshot)) if !confirmed && decide::misses_events(&entry.known, snapshot) => {
+                Meaning::Unsure
+            }
+            (None, Some(snapshot)) => {
+                Meaning::Change(Box::new(decide::on_first_sight(None, snapshot, source, now)))
+            }
+            (Some(entry), None) => Meaning::of(decide::on_absence(&entry.known, source, now), &entry.known),
+            (Some(entry), Some(snapshot)) => {
+                Meaning::of(Some(decide::on_snapshot(&entry.known, snapshot, source, now)), &entry.known)
+            }
+        }
+    }
+
+    pub fn known(&self, id: &str) -> Option<&Known> {
+        self.known.get(id).map(|entry| &entry.known)
+    }
+
+    /// Decides and saves, again and again while the database is away. After a failure the decision is made anew from
+    /// what the tables say, because the failed commit may have come through.
+    pub async fn commit(&mut self, decide: impl Fn(&Self) -> Batch) -> Result<(), Stopped> {
+        let mut backoff = Backoff::default();
+        loop {
+            let batch = decide(self);
+            if batch.changes.is_empty() && !batch.listed {
+                return Ok(());
+            }
+            match self.store.save(&batch, Timestamp::now()).await {
+                Ok(()) => {
+                    self.take_over(batch);
+                    return Ok(());
+                }
+                Err(error @ (StoreError::Unavailable(_) | StoreError::DiskFull(_))) => {
+                    if backoff.is_fresh() {
+                        tracing::error!(error = &error as &dyn Error, "observations wait for the database");
+                    }
+                    self.pause(&mut backoff).await?;
+                    self.reload().await?;
+                }
+                Err(error) => {
+                    // It would fail for ever; the next listing tells what is true by then.
+                    tracing::error!(error = &error as &dyn Error, "an observation could not be saved");
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn take_over(&mut self, batch: Batch) {
+        let Batch { changes, told_until, listed: _ } = batch;
+        self.turn += 1;
+        self.told_until = told_until.or(self.told_until);
+        let (mut facts, mut outbox) = (0, false);
+        for (Change { before, known, facts: told }, _) in changes {
+            facts += told.len() as u64;
+            outbox |= before != Some(known.state);
+            self.known.insert(known.resource.id.clone(), Entry { known, turn: self.turn });
+        }
+        metrics::counter!("overseer_collector_facts_total").increment(facts);
+        if facts > 0 {
+            self.publish.notify_one();
+        }
+        if outbox {
+            self.relay.wake();
+        }
+    }
+
+    pub async fn reload(&mut self) -> Result<(), Stopped> {
+        let mut backoff = Backoff::default();
+        loop {
+            match self.store.load().await {
+                Ok((all, told_until)) => {
+                    self.turn += 1;
+                    let turn = self.turn;
+                    let entry = |known: Known| (known.resource.id.clone(), Entry { known, turn });
+                    self.known = all.into_iter().map(entry).collect();
+                    self.told_until = told_until;
+                    return Ok(());
+                }
+                Err(error) => self.wait_for_database(&mut backoff, &error).await?,
+            }
+        }
+    }
+
+    pub async fn was_listed(&self) -> Result<bool, Stopped> {
+        let mut backoff = Backoff::default();
+        loop {
+            match self.store.was_listed().await {
+                Ok(listed) => return Ok(listed),
+                Err(error) => self.wait_for_database(&mut backoff, &error).await?,
+            }
+        }
+    }
+
+    async fn wait_for_database(&self, backoff: &mut Backoff, error: &StoreError) -> Result<(), Stopped> {
+        if backoff.is_fresh() {
+            tracing::error!(error = error as &dyn Error, "what is known cannot be read");
+        }
+        self.pause(backoff).await
+    }
+
+    pub async fn pause(&self, backoff: &mut Backoff) -> Result<(), Stopped> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(Stopped),
+            () = backoff.wait() => Ok(()),
+        }
+    }
+}

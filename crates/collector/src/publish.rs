@@ -1,0 +1,105 @@
+//! Publishes the facts in their order. A commit wakes it at once; where it stands is in the store, so that nothing is
+//! left out over a crash, and a bus that lost its data is given again what it would still have kept.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use overseer_bus::{Bus, BusError};
+use overseer_contract::{BadEvent, Event, v1};
+use overseer_model::{Site, Timestamp};
+use overseer_storage::StoreError;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::backoff::Backoff;
+use crate::store::{Store, Traced};
+
+/// Facts read at once. One batch of them stays below what the bus carries, also with the longest names.
+const MOST: i64 = 500;
+/// All facts of a site are one ordered row.
+const KEY: &str = "facts";
+/// How often the life of the bus is asked for, and a lost wake-up made good.
+const SWEEP: Duration = Duration::from_secs(2);
+/// How long the bus keeps facts, and so how far back they are published again.
+const BUS_KEEPS: Duration = Duration::from_secs(24 * 3600);
+
+#[derive(Debug, thiserror::Error)]
+enum PublishError {
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+    #[error("the bus failed")]
+    Bus(#[from] BusError),
+    #[error("the facts have no JSON")]
+    Event(#[from] BadEvent),
+}
+
+pub struct Publisher {
+    pub store: Store,
+    pub bus: Arc<dyn Bus>,
+    pub site: Site,
+    /// The life of the store.
+    pub epoch: String,
+    pub wake: Arc<Notify>,
+}
+
+impl Publisher {
+    /// Publishes until `stop` fires; a batch already on its way is waited for.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut sweep = tokio::time::interval(SWEEP);
+        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut backoff = Backoff::default();
+        loop {
+            let round = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = self.wake.notified() => self.publish_all(&stop).await,
+                _ = sweep.tick() => self.check_bus_and_publish(&stop).await,
+            };
+            let Err(error) = round else {
+                backoff = Backoff::default();
+                continue;
+            };
+            if backoff.is_fresh() {
+                tracing::warn!(error = &error as &dyn Error, "facts wait to be published");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = backoff.wait() => {}
+            }
+            // The bus may have failed because it is another one now.
+            sweep.reset_immediately();
+        }
+    }
+
+    async fn check_bus_and_publish(&self, stop: &CancellationToken) -> Result<(), PublishError> {
+        let life = self.bus.incarnation().await?;
+        if self.store.meet_bus(&life.0, Timestamp::now() - BUS_KEEPS).await? {
+            tracing::warn!("the bus lost its data; the facts of the last day are published again");
+        }
+        self.publish_all(stop).await
+    }
+
+    async fn publish_all(&self, stop: &CancellationToken) -> Result<(), PublishError> {
+        loop {
+            let facts = self.store.unpublished(MOST).await?;
+            if facts.is_empty() || stop.is_cancelled() {
+                return Ok(());
+            }
+            self.publish(facts).await?;
+        }
+    }
+
+    /// One event for each run of facts with the same cause.
+    async fn publish(&self, facts: Vec<Traced>) -> Result<(), PublishError> {
+        for group in facts.chunk_by(|one, other| one.trace == other.trace) {
+            let Some(last) = group.last() else { continue };
+            let facts = group.iter().map(|traced| traced.fact.clone().into()).collect();
+            let batch = v1::FactBatch { epoch: self.epoch.clone(), facts };
+            let event = Event::new(self.site.clone(), KEY, Timestamp::now(), last.trace.clone(), &batch)?;
+            self.bus.publish(&event).await?;
+            self.store.set_published(last.fact.sequence).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,268 @@
+//! The collector's tables: facts in their order, and what is known of each resource.
+
+use overseer_contract::{Event, TraceParent, v1};
+use overseer_model::{Fact, FactId, ResourceState, Site, Timestamp};
+use overseer_runtime::Page;
+use overseer_storage::{Conn, Db, StoreError, clean, on, outbox, row, state};
+
+use crate::decide::{Change, Draft, Known};
+use crate::wire;
+
+/// Time of the last engine event that was committed.
+const TOLD_UNTIL: &str = "engine_events_until";
+/// Set once the first full listing was committed.
+const LISTED: &str = "engine_listed";
+/// Up to which fact the bus has them, and which life of the bus that was.
+const PUBLISHED: &str = "facts_published";
+const BUS_LIFE: &str = "facts_bus_incarnation";
+
+row! {
+    struct FactRow {
+        sequence: i64,
+        trace: Option<String>,
+        fact: String,
+    }
+}
+row! {
+    struct KnownRow {
+        known: String,
+    }
+}
+
+/// A fact as it is published: with the trace of what caused it.
+#[derive(Clone, Debug)]
+pub struct Traced {
+    pub fact: Fact,
+    pub trace: Option<TraceParent>,
+}
+
+impl TryFrom<FactRow> for Traced {
+    type Error = StoreError;
+    fn try_from(row: FactRow) -> Result<Self, StoreError> {
+        let FactRow { sequence: _, trace, fact } = row;
+        let fact = serde_json::from_str(&fact).map_err(|_| StoreError::Corrupt { what: "facts.fact" })?;
+        Ok(Self { fact, trace: trace.and_then(|text| text.parse().ok()) })
+    }
+}
+impl TryFrom<KnownRow> for Known {
+    type Error = StoreError;
+    fn try_from(row: KnownRow) -> Result<Self, StoreError> {
+        serde_json::from_str(&row.known).map_err(|_| StoreError::Corrupt { what: "resources.known" })
+    }
+}
+
+/// What one transaction saves.
+#[derive(Debug, Default)]
+pub struct Batch {
+    pub changes: Vec<(Change, Option<TraceParent>)>,
+    /// The time of the last event in it.
+    pub told_until: Option<Timestamp>,
+    /// Whether it is the first full listing.
+    pub listed: bool,
+}
+
+#[derive(Clone)]
+pub struct Store {
+    db: Db,
+    site: Site,
+}
+
+impl Store {
+    pub fn new(db: Db, site: Site) -> Self {
+        Self { db, site }
+    }
+
+    /// All of it or nothing.
+    pub async fn save(&self, batch: &Batch, now: Timestamp) -> Result<(), StoreError> {
+        let Batch { changes, told_until, listed } = batch;
+        let mut tx = self.db.begin_write().await?;
+        for (change, trace) in changes {
+            self.save_change(&mut tx.conn(), change, trace.as_ref(), now).await?;
+        }
+        if let Some(at) = told_until {
+            state::set(&mut tx.conn(), TOLD_UNTIL, &at.micros().to_string()).await?;
+        }
+        if *listed {
+            state::set(&mut tx.conn(), LISTED, "yes").await?;
+        }
+        tx.commit().await
+    }
+
+    async fn save_change(
+        &self,
+        conn: &mut Conn<'_>,
+        change: &Change,
+        trace: Option<&TraceParent>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let Change { before, known, facts } = change;
+        let mut sequence = reserve(conn, facts.len()).await?;
+        for draft in facts {
+            sequence += 1;
+            insert(conn, sequence, known, draft, trace, now).await?;
+        }
+        upsert(conn, known).await?;
+        if *before == Some(known.state) {
+            return Ok(());
+        }
+        let payload = v1::ResourceChanged {
+            resource: Some(known.resource.clone().into()),
+            state: v1::ResourceState::from(known.state).into(),
+        };
+        let event = Event::new(self.site.clone(), known.resource.id.as_str(), now, trace.cloned(), &payload);
+        let event = event.map_err(|_| StoreError::Corrupt { what: "ResourceChanged" })?;
+        outbox::put(conn, &event).await
+    }
+
+    /// Everything that is known, and until when the engine's events are in it.
+    pub async fn load(&self) -> Result<(Vec<Known>, Option<Timestamp>), StoreError> {
+        let mut reader = self.db.reader().await?;
+        let rows: Vec<KnownRow> =
+            on!(&mut reader.conn(), c => sqlx::query_as("SELECT known FROM resources").fetch_all(c).await)?;
+        let until = state::get(&mut reader.conn(), TOLD_UNTIL).await?.and_then(|text| text.parse().ok());
+        let known = rows.into_iter().map(Known::try_from).collect::<Result<_, _>>()?;
+        Ok((known, until.map(Timestamp::from_micros)))
+    }
+
+    /// Whether a full listing was ever committed.
+    pub async fn was_listed(&self) -> Result<bool, StoreError> {
+        let mut reader = self.db.reader().await?;
+        Ok(state::get(&mut reader.conn(), LISTED).await?.is_some())
+    }
+
+    pub async fn resource(&self, id: &str) -> Result<Option<Known>, StoreError> {
+        let mut reader = self.db.reader().await?;
+        let row: Option<KnownRow> = on!(&mut reader.conn(), c =>
+            sqlx::query_as("SELECT known FROM resources WHERE id = $1").bind(clean(id)).fetch_optional(c).await)?;
+        row.map(Known::try_from).transpose()
+    }
+
+    /// Those that are still there, by id.
+    pub async fn resources(&self, page: &Page) -> Result<Vec<Known>, StoreError> {
+        let mut reader = self.db.reader().await?;
+        let rows: Vec<KnownRow> = on!(&mut reader.conn(), c => sqlx::query_as(
+            "SELECT known FROM resources WHERE NOT removed AND id > $1 ORDER BY id LIMIT $2")
+            .bind(page.after.as_deref().unwrap_or_default()).bind(page.size).fetch_all(c).await)?;
+        rows.into_iter().map(Known::try_from).collect()
+    }
+
+    /// Facts before `before`, newest first; of one resource when it is given.
+    pub async fn facts(&self, resource: Option<&str>, before: i64, most: i64) -> Result<Vec<Fact>, StoreError> {
+        let mut reader = self.db.reader().await?;
+        let rows: Vec<FactRow> = match resource {
+            Some(id) => on!(&mut reader.conn(), c => sqlx::query_as(
+                "SELECT sequence, trace, fact FROM facts WHERE resource_id = $1 AND sequence < $2 \
+                 ORDER BY sequence DESC LIMIT $3").bind(clean(id)).bind(before).bind(most).fetch_all(c).await)?,
+            None => on!(&mut reader.conn(), c => sqlx::query_as(
+                "SELECT sequence, trace, fact FROM facts WHERE sequence < $1 ORDER BY sequence DESC LIMIT $2")
+                .bind(before).bind(most).fetch_all(c).await)?,
+        };
+        rows.into_iter().map(|row| Traced::try_from(row).map(|traced| traced.fact)).collect()
+    }
+
+    /// The oldest facts that the bus does not have.
+    pub async fn unpublished(&self, most: i64) -> Result<Vec<Traced>, StoreError> {
+        let mut reader = self.db.reader().await?;
+        let after = cursor(&mut reader.conn()).await?;
+        let rows: Vec<FactRow> = on!(&mut reader.conn(), c => sqlx::query_as(
+            "SELECT sequence, trace, fact FROM facts WHERE sequence > $1 ORDER BY sequence LIMIT $2")
+            .bind(after).bind(most).fetch_all(c).await)?;
+        rows.into_iter().map(Traced::try_from).collect()
+    }
+
+    pub async fn set_published(&self, sequence: u64) -> Result<(), StoreError> {
+        let mut tx = self.db.begin_write().await?;
+        state::set(&mut tx.conn(), PUBLISHED, &sequence.to_string()).await?;
+        tx.commit().await
+    }
+
+    pub async fn epoch(&self) -> Result<String, StoreError> {
+        let mut tx = self.db.begin_write().await?;
+        let epoch = state::epoch(&mut tx.conn()).await?;
+        tx.commit().await?;
+        Ok(epoch.to_string())
+    }
+
+    /// Notes the life of the bus. When it is another than before, the facts recorded after `since` are published again;
+    /// true then.
+    pub async fn meet_bus(&self, life: &str, since: Timestamp) -> Result<bool, StoreError> {
+        let mut reader = self.db.reader().await?;
+        let known = state::get(&mut reader.conn(), BUS_LIFE).await?;
+        drop(reader);
+        if known.as_deref() == Some(life) {
+            return Ok(false);
+        }
+        let mut tx = self.db.begin_write().await?;
+        if known.is_some() {
+            let first: Option<i64> = on!(&mut tx.conn(), c =>
+                sqlx::query_scalar("SELECT MIN(sequence) FROM facts WHERE recorded_at >= $1")
+                    .bind(since.micros()).fetch_one(c).await)?;
+            let published = cursor(&mut tx.conn()).await?;
+            let back = first.map_or(published, |first| published.min(first - 1));
+            state::set(&mut tx.conn(), PUBLISHED, &back.to_string()).await?;
+        }
+        state::set(&mut tx.conn(), BUS_LIFE, life).await?;
+        tx.commit().await?;
+        Ok(known.is_some())
+    }
+
+    /// Forgets facts recorded, and resources removed, before `before`.
+    pub async fn prune(&self, before: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.db.begin_write().await?;
+        on!(&mut tx.conn(), c => sqlx::query("DELETE FROM facts WHERE recorded_at < $1")
+            .bind(before.micros()).execute(c).await.map(drop))?;
+        on!(&mut tx.conn(), c => sqlx::query("DELETE FROM resources WHERE removed AND observed_at < $1")
+            .bind(before.micros()).execute(c).await.map(drop))?;
+        tx.commit().await
+    }
+}
+
+async fn cursor(conn: &mut Conn<'_>) -> Result<i64, StoreError> {
+    let text = state::get(conn, PUBLISHED).await?.unwrap_or("0".to_owned());
+    text.parse().map_err(|_| StoreError::Corrupt { what: "facts_published" })
+}
+
+/// Takes the next `count` sequences; the last one before them.
+async fn reserve(conn: &mut Conn<'_>, count: usize) -> Result<i64, StoreError> {
+    if count == 0 {
+        return Ok(0);
+    }
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let last: i64 = on!(conn, c =>
+        sqlx::query_scalar("UPDATE fact_head SET sequence = sequence + $1 WHERE id = 1 RETURNING sequence")
+            .bind(count).fetch_one(c).await)?;
+    Ok(last - count)
+}
+
+async fn insert(
+    conn: &mut Conn<'_>,
+    sequence: i64,
+    known: &Known,
+    draft: &Draft,
+    trace: Option<&TraceParent>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Draft { observed_at, source, observation } = *draft;
+    let fact = Fact {
+        id: FactId::fresh(),
+        sequence: u64::try_from(sequence).map_err(|_| StoreError::Corrupt { what: "fact_head.sequence" })?,
+        resource: known.resource.clone(),
+        observed_at,
+        source,
+        observation,
+    };
+    on!(conn, c => sqlx::query(
+        "INSERT INTO facts (sequence, resource_id, recorded_at, trace, fact) VALUES ($1, $2, $3, $4, $5)")
+        .bind(sequence).bind(&known.resource.id).bind(now.micros()).bind(trace.map(ToString::to_string))
+        .bind(wire::json(&fact, "facts.fact")?).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+async fn upsert(conn: &mut Conn<'_>, known: &Known) -> Result<(), StoreError> {
+    on!(conn, c => sqlx::query(
+        "INSERT INTO resources (id, removed, observed_at, known) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (id) DO UPDATE SET removed = $2, observed_at = $3, known = $4")
+        .bind(&known.resource.id).bind(known.state == ResourceState::Removed).bind(known.observed_at.micros())
+        .bind(wire::json(known, "resources.known")?).execute(c).await.map(drop))?;
+    Ok(())
+}

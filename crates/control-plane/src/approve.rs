@@ -1,0 +1,222 @@
+//! A person's yes or no. It is personal, single-use, expires, and binds to the digest of the exact plan and to the
+//! target as it is now; anything else is refused and changes nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use overseer_contract::v1 as pb;
+use overseer_contract::to_timestamp;
+use overseer_model::{Actor, ApprovalId, Digest, PlanId, Timestamp};
+use overseer_runtime::{Base, Code, Problem};
+use overseer_storage::{Conn, audit};
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::sync::Notify;
+
+use crate::plan::{self, Approval, Plan, PlanState, StepEvent, StepState};
+use crate::store::{self, Kept};
+use crate::targets::{Target, Targets};
+use crate::wire;
+
+pub struct Approvals {
+    pub base: Base,
+    pub targets: Targets,
+    pub approved: Arc<Notify>,
+    /// How long an approval is good.
+    pub valid: Duration,
+}
+
+impl Approvals {
+    /// # Errors
+    /// When the plan is unknown, changed, no longer waiting, its target is another or cannot be looked at.
+    pub async fn approve(&self, id: PlanId, digest: &str, actor: &Actor) -> Result<Plan, Problem> {
+        let approver = person(actor)?;
+        let target = self.target_of(id).await?;
+        let now = Timestamp::now();
+        let mut tx = self.base.db.begin_write().await?;
+        let kept = store::load_for_update(&mut tx.conn(), id).await?.ok_or_else(unknown)?;
+        check(&kept.plan, digest, target)?;
+        let mut next = kept.plan.clone();
+        for step in &kept.plan.steps {
+            let approval = Approval {
+                id: ApprovalId::fresh(),
+                step: step.id,
+                plan_digest: kept.plan.digest,
+                action: step.action.clone(),
+                target: kept.plan.target,
+                policy_version: kept.plan.policy_version.clone(),
+                approver: approver.to_owned(),
+                approved_at: now,
+                expires_at: now + self.valid,
+                nonce: nonce()?,
+            };
+            store::insert_approval(&mut tx.conn(), &approval, &kept.plan.target_id).await?;
+            next = plan::advance(&next, step.id, StepEvent::Approved, now).ok_or_else(|| settled(&kept.plan))?;
+        }
+        store::save(&mut tx.conn(), &next).await?;
+        let (object, detail) = (id.to_string(), kept.plan.digest.to_string());
+        let record = audit::Record { at: now, actor: approver, action: "plan.approved", object: &object, detail: &detail };
+        audit::append(&mut tx.conn(), &record).await?;
+        let granted = pb::ApprovalGranted {
+            plan_id: id.to_string(),
+            incident_id: kept.plan.incident.to_string(),
+            approved_by: approver.to_owned(),
+            expires_at: Some(to_timestamp(now + self.valid)),
+        };
+        announce(&mut tx.conn(), &kept, now, &granted).await?;
+        tx.commit().await?;
+        overseer_runtime::fault_point!("control_plane_approved");
+        self.base.relay.wake();
+        self.approved.notify_one();
+        Ok(next)
+    }
+
+    /// # Errors
+    /// When the plan is unknown or no longer waiting.
+    pub async fn deny(&self, id: PlanId, actor: &Actor) -> Result<Plan, Problem> {
+        let denier = person(actor)?;
+        let now = Timestamp::now();
+        let mut tx = self.base.db.begin_write().await?;
+        let kept = store::load_for_update(&mut tx.conn(), id).await?.ok_or_else(unknown)?;
+        let waiting = kept.plan.steps.iter().find(|step| step.state == StepState::AwaitingApproval);
+        let next = waiting
+            .filter(|_| kept.plan.state == PlanState::Ready)
+            .and_then(|step| plan::advance(&kept.plan, step.id, StepEvent::Denied, now))
+            .ok_or_else(|| settled(&kept.plan))?;
+        store::save(&mut tx.conn(), &next).await?;
+        let object = id.to_string();
+        let record = audit::Record { at: now, actor: denier, action: "plan.denied", object: &object, detail: "" };
+        audit::append(&mut tx.conn(), &record).await?;
+        let denied = pb::ApprovalDenied {
+            plan_id: id.to_string(),
+            incident_id: kept.plan.incident.to_string(),
+            denied_by: denier.to_owned(),
+        };
+        announce(&mut tx.conn(), &kept, now, &denied).await?;
+        announce(&mut tx.conn(), &kept, now, &wire::finished(&next)).await?;
+        tx.commit().await?;
+        self.base.relay.wake();
+        Ok(next)
+    }
+
+    /// The target of a plan as the inventory knows it now.
+    async fn target_of(&self, id: PlanId) -> Result<Target, Problem> {
+        let kept = {
+            let mut reader = self.base.db.reader().await?;
+            store::load(&mut reader.conn(), id).await?.ok_or_else(unknown)?
+        };
+        self.targets.look(&kept.plan.target_id).await.map_err(|status| {
+            tracing::warn!(%status, "the inventory does not answer");
+            Problem::new(
+                Code::Unavailable,
+                "the target cannot be looked at now, so nothing can be approved; nothing was changed",
+                "see that the collector runs (/readyz?verbose), then approve again",
+            )
+        })
+    }
+}
+
+/// Only a person approves.
+fn person(actor: &Actor) -> Result<&str, Problem> {
+    match actor {
+        Actor::User { name, .. } => Ok(name),
+        Actor::Anonymous | Actor::Service(_) => {
+            Err(Problem::new(Code::Forbidden, "only a person approves", "use a token with the role approver"))
+        }
+    }
+}
+
+fn check(plan: &Plan, digest: &str, target: Target) -> Result<(), Problem> {
+    let stale = |what: &str| {
+        Problem::new(
+            Code::ApprovalStale,
+            format!("{what}; nothing was changed"),
+            format!("look at it again with `overseer plan show {}`, then approve what you see", plan.id),
+        )
+    };
+    let seen: Digest = digest.parse().map_err(|_| {
+        Problem::new(
+            Code::SchemaInvalid,
+            "`digest` is not the digest of a plan",
+            "send the digest of the plan that you saw: 64 hex digits",
+        )
+    })?;
+    if plan.state == PlanState::Superseded {
+        return Err(stale("the plan was superseded because its target changed or its incident ended"));
+    }
+    if seen != plan.digest || plan::digest(plan) != plan.digest {
+        return Err(stale("the plan is not the one that you saw"));
+    }
+    if plan.state != PlanState::Ready {
+        return Err(settled(plan));
+    }
+    if target != Target::There(plan.target) {
+        return Err(stale("the target is not the one that the plan was made for"));
+    }
+    Ok(())
+}
+
+fn settled(plan: &Plan) -> Problem {
+    Problem::new(
+        Code::Conflict,
+        "the plan does not wait for approval any more; nothing was changed",
+        format!("`overseer plan show {}` says what became of it", plan.id),
+    )
+}
+
+fn unknown() -> Problem {
+    Problem::not_found("plan", "overseer plans")
+}
+
+/// 128 random bits in hex.
+pub fn nonce() -> Result<String, Problem> {
+    let mut bytes = [0_u8; 16];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| {
+        Problem::new(Code::Internal, "the system gives no random numbers; nothing was changed", "look at the machine")
+    })?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+async fn announce<P: overseer_contract::EventPayload>(
+    conn: &mut Conn<'_>,
+    kept: &Kept,
+    now: Timestamp,
+    payload: &P,
+) -> Result<(), Problem> {
+    wire::announce(conn, &kept.plan, kept.trace.as_ref(), now, payload).await.map_err(|error| {
+        tracing::error!(error = &error as &dyn std::error::Error, "an event could not be written");
+        Problem::new(Code::Internal, "Overseer failed; nothing was changed", "look at Overseer's log")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use overseer_model::Fingerprint;
+
+    use super::*;
+    use crate::plan::tests::plan;
+
+    #[test]
+    fn only_the_exact_plan_on_the_exact_target_can_be_approved() {
+        let good = plan(1);
+        let (digest, there) = (good.digest.to_string(), Target::There(good.target));
+        let code = |plan: &Plan, digest: &str, target| check(plan, digest, target).err().map(|problem| problem.code);
+        assert_eq!(code(&good, &digest, there), None);
+        assert_eq!(code(&good, "x", there), Some(Code::SchemaInvalid));
+        assert_eq!(code(&good, &Digest::of(b"x").to_string(), there), Some(Code::ApprovalStale));
+        assert_eq!(code(&good, &digest, Target::Gone), Some(Code::ApprovalStale));
+        let other = Target::There(Fingerprint(Digest::of(b"other")));
+        assert_eq!(code(&good, &digest, other), Some(Code::ApprovalStale));
+        let mut tampered = good.clone();
+        tampered.target_id = "another container".into();
+        assert_eq!(code(&tampered, &digest, there), Some(Code::ApprovalStale));
+        let mut done = good;
+        done.state = PlanState::Succeeded;
+        assert_eq!(code(&done, &digest, there), Some(Code::Conflict));
+    }
+
+    #[test]
+    fn only_a_person_approves() {
+        assert!(person(&Actor::Anonymous).is_err());
+        assert!(person(&Actor::Service(overseer_model::ServiceName::Gateway)).is_err());
+    }
+}

@@ -1,0 +1,250 @@
+//! Signs tickets for approved steps and sends them on their way. A ticket is signed only while its approval is good,
+//! the plan is the approved one, and the target is still the same; the step and its event commit together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use overseer_contract::v1 as pb;
+use overseer_model::{PlanId, Timestamp};
+use overseer_permit::{Claims, Signer, TICKET_LIFE};
+use overseer_runtime::{ApplyError, Base, Task, fault_point};
+use overseer_storage::{Tx, audit};
+use tokio::sync::Notify;
+
+use crate::approve::nonce;
+use crate::plan::{self, Approval, Plan, Step, StepEvent, StepState};
+use crate::store::{self, Kept};
+use crate::targets::{Target, Targets};
+use crate::wire;
+
+/// After a failed try, and for what no message told.
+const RETRY: Duration = Duration::from_secs(1);
+const SWEEP: Duration = Duration::from_secs(30);
+/// How long after its approval ended a dispatched step may stay without a word: the executor's verification and a
+/// bus that is away. Then its end cannot be known here.
+const SILENCE: Duration = Duration::from_secs(15 * 60);
+
+pub struct Dispatcher {
+    pub base: Base,
+    pub targets: Targets,
+    pub signer: Signer,
+    pub approved: Arc<Notify>,
+}
+
+pub fn task(dispatcher: Dispatcher) -> Task {
+    Task::new("dispatch", async move {
+        loop {
+            let wait = match dispatcher.round().await {
+                Ok(()) => SWEEP,
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "approved steps wait to be dispatched");
+                    RETRY
+                }
+            };
+            tokio::select! {
+                biased;
+                () = dispatcher.base.stop.cancelled() => return Ok(()),
+                () = dispatcher.approved.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    })
+}
+
+/// What is due for a running plan.
+#[derive(Debug, PartialEq, Eq)]
+enum Due {
+    Nothing,
+    Move(StepEvent),
+    Dispatch,
+}
+
+fn due(step: &Step, approval: &Approval, plan: &Plan, target: Target, now: Timestamp) -> Due {
+    match step.state {
+        StepState::Approved if now >= approval.expires_at => Due::Move(StepEvent::ApprovalEnded),
+        StepState::Approved if !binds(approval, plan, step) || target != Target::There(approval.target) => {
+            Due::Move(StepEvent::Voided)
+        }
+        StepState::Approved => Due::Dispatch,
+        StepState::Dispatched | StepState::Acting | StepState::Verifying
+            if now >= approval.expires_at + SILENCE =>
+        {
+            Due::Move(StepEvent::InDoubt)
+        }
+        StepState::Dispatched
+        | StepState::Acting
+        | StepState::Verifying
+        | StepState::AwaitingApproval
+        | StepState::Passed
+        | StepState::Failed
+        | StepState::InDoubt
+        | StepState::Denied
+        | StepState::Expired
+        | StepState::Void => Due::Nothing,
+    }
+}
+
+/// Whether the approval was given for exactly this step of exactly this plan.
+fn binds(approval: &Approval, plan: &Plan, step: &Step) -> bool {
+    approval.step == step.id
+        && approval.action == step.action
+        && approval.target == plan.target
+        && approval.policy_version == plan.policy_version
+        && approval.plan_digest == plan.digest
+        && plan::digest(plan) == plan.digest
+}
+
+impl Dispatcher {
+    async fn round(&self) -> Result<(), ApplyError> {
+        let running = {
+            let mut reader = self.base.db.reader().await?;
+            store::running(&mut reader.conn()).await?
+        };
+        let mut outcome = Ok(());
+        for Kept { plan, .. } in running {
+            // One plan that is stuck must not stop the others.
+            outcome = outcome.and(self.one(plan.id, &plan.target_id).await);
+        }
+        outcome
+    }
+
+    async fn one(&self, id: PlanId, target_id: &str) -> Result<(), ApplyError> {
+        let target = self.targets.look(target_id).await.map_err(|status| ApplyError::Peer(status.into()))?;
+        let now = Timestamp::now();
+        let mut tx = self.base.db.begin_write().await?;
+        let Some(kept) = store::load_for_update(&mut tx.conn(), id).await? else { return Ok(()) };
+        let under_way = kept.plan.steps.iter().find(|step| step.state != StepState::Passed);
+        let Some(step) = plan::next_to_dispatch(&kept.plan).or(under_way).cloned() else { return Ok(()) };
+        let Some(approval) = store::approval_of(&mut tx.conn(), step.id).await? else { return Ok(()) };
+        match due(&step, &approval, &kept.plan, target, now) {
+            Due::Nothing => return Ok(()),
+            Due::Move(event) => self.end(&mut tx, &kept, &step, event, now).await?,
+            Due::Dispatch => self.dispatch(&mut tx, &kept, &step, &approval, now).await?,
+        }
+        tx.commit().await?;
+        fault_point!("control_plane_dispatched");
+        self.base.relay.wake();
+        Ok(())
+    }
+
+    async fn dispatch(
+        &self,
+        tx: &mut Tx,
+        kept: &Kept,
+        step: &Step,
+        approval: &Approval,
+        now: Timestamp,
+    ) -> Result<(), ApplyError> {
+        let Some(next) = plan::advance(&kept.plan, step.id, StepEvent::Dispatched, now) else { return Ok(()) };
+        let attempt = step.attempt.saturating_add(1);
+        let ticket = self.signer.sign(&Claims {
+            site: kept.plan.site.clone(),
+            step: step.id,
+            plan: kept.plan.id,
+            incident: kept.plan.incident,
+            attempt,
+            action: step.action.clone(),
+            target: approval.target,
+            approval: approval.id,
+            approved_by: approval.approver.clone(),
+            expires: (now + TICKET_LIFE).min(approval.expires_at),
+            nonce: nonce().map_err(|problem| ApplyError::Peer(problem.into()))?,
+        });
+        store::save(&mut tx.conn(), &next).await?;
+        let (object, detail) = (step.id.to_string(), format!("attempt {attempt}, approval {}", approval.id));
+        let record = audit::Record {
+            at: now,
+            actor: &approval.approver,
+            action: "step.dispatched",
+            object: &object,
+            detail: &detail,
+        };
+        audit::append(&mut tx.conn(), &record).await?;
+        let event = pb::StepDispatched {
+            step: Some(pb::StepRef {
+                step_id: step.id.to_string(),
+                plan_id: kept.plan.id.to_string(),
+                incident_id: kept.plan.incident.to_string(),
+                attempt,
+            }),
+            ticket: ticket.into_wire(),
+        };
+        wire::announce(&mut tx.conn(), &next, kept.trace.as_ref(), now, &event).await
+    }
+
+    async fn end(
+        &self,
+        tx: &mut Tx,
+        kept: &Kept,
+        step: &Step,
+        event: StepEvent,
+        now: Timestamp,
+    ) -> Result<(), ApplyError> {
+        let Some(next) = plan::advance(&kept.plan, step.id, event, now) else { return Ok(()) };
+        store::save(&mut tx.conn(), &next).await?;
+        let (object, detail) = (step.id.to_string(), format!("{event:?}"));
+        let record = audit::Record {
+            at: now,
+            actor: "service:control-plane",
+            action: "step.ended",
+            object: &object,
+            detail: &detail,
+        };
+        audit::append(&mut tx.conn(), &record).await?;
+        wire::announce(&mut tx.conn(), &next, kept.trace.as_ref(), now, &wire::finished(&next)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use overseer_model::{ApprovalId, Digest, Fingerprint};
+
+    use super::*;
+    use crate::plan::tests::plan;
+
+    fn approved() -> (Plan, Approval) {
+        let now = Timestamp::from_micros(10);
+        let plan = plan(1);
+        let plan = plan::advance(&plan, plan.steps[0].id, StepEvent::Approved, now).unwrap();
+        let approval = Approval {
+            id: ApprovalId::fresh(),
+            step: plan.steps[0].id,
+            plan_digest: plan.digest,
+            action: plan.steps[0].action.clone(),
+            target: plan.target,
+            policy_version: plan.policy_version.clone(),
+            approver: "token:admin".into(),
+            approved_at: now,
+            expires_at: now + Duration::from_secs(900),
+            nonce: "n".into(),
+        };
+        (plan, approval)
+    }
+
+    #[test]
+    fn a_ticket_needs_a_good_approval_the_same_plan_and_the_same_target() {
+        let (plan, approval) = approved();
+        let (step, there) = (&plan.steps[0], Target::There(plan.target));
+        let now = approval.approved_at;
+        assert_eq!(due(step, &approval, &plan, there, now), Due::Dispatch);
+        let ended = Due::Move(StepEvent::ApprovalEnded);
+        assert_eq!(due(step, &approval, &plan, there, approval.expires_at), ended);
+        let void = Due::Move(StepEvent::Voided);
+        assert_eq!(due(step, &approval, &plan, Target::Gone, now), void);
+        let other = Target::There(Fingerprint(Digest::of(b"other")));
+        assert_eq!(due(step, &approval, &plan, other, now), void);
+        let mut tampered = plan.clone();
+        tampered.target_id = "another".into();
+        assert_eq!(due(&tampered.steps[0], &approval, &tampered, there, now), void);
+    }
+
+    #[test]
+    fn a_step_without_a_word_for_long_is_in_doubt() {
+        let (plan, approval) = approved();
+        let plan = plan::advance(&plan, plan.steps[0].id, StepEvent::Dispatched, approval.approved_at).unwrap();
+        let (step, there) = (&plan.steps[0], Target::There(plan.target));
+        assert_eq!(due(step, &approval, &plan, there, approval.expires_at), Due::Nothing);
+        let late = approval.expires_at + SILENCE;
+        assert_eq!(due(step, &approval, &plan, there, late), Due::Move(StepEvent::InDoubt));
+    }
+}

@@ -1,0 +1,158 @@
+//! Answers questions about plans, actions and the audit chain, and takes approvals.
+
+use overseer_contract::v1 as pb;
+use overseer_contract::v1::audit_service_server::AuditService;
+use overseer_contract::v1::chain_service_client::ChainServiceClient;
+use overseer_contract::v1::plan_service_server::PlanService;
+use overseer_contract::to_timestamp;
+use overseer_model::{Actor, PlanId, ServiceName, Timestamp};
+use overseer_runtime::{Page, Peers, Problem, actor_of, caller};
+use overseer_storage::{Db, StoreError, audit};
+use tonic::{Request, Response, Status};
+
+use crate::approve::Approvals;
+use crate::{store, wire};
+
+pub struct Plans {
+    pub db: Db,
+    pub approvals: Approvals,
+}
+
+#[tonic::async_trait]
+impl PlanService for Plans {
+    async fn list_plans(
+        &self,
+        request: Request<pb::ListPlansRequest>,
+    ) -> Result<Response<pb::ListPlansResponse>, Status> {
+        let pb::ListPlansRequest { page_size, page_token, state, incident_id } = request.into_inner();
+        let page = Page::of(page_size, &page_token)?;
+        let listed = async {
+            let mut reader = self.db.reader().await?;
+            store::list(&mut reader.conn(), wire::state_filter(state), &incident_id, &page).await
+        };
+        let plans = listed.await.map_err(Problem::from)?;
+        let next_page_token = page.next(&plans, |kept| kept.plan.id.to_string());
+        let plans = plans.into_iter().map(|kept| kept.plan.into()).collect();
+        Ok(Response::new(pb::ListPlansResponse { plans, next_page_token }))
+    }
+
+    async fn get_plan(&self, request: Request<pb::GetPlanRequest>) -> Result<Response<pb::Plan>, Status> {
+        let id = plan_id(&request.into_inner().id)?;
+        let found = async {
+            let mut reader = self.db.reader().await?;
+            store::load(&mut reader.conn(), id).await
+        };
+        let kept = found.await.map_err(Problem::from)?.ok_or_else(unknown)?;
+        Ok(Response::new(kept.plan.into()))
+    }
+
+    async fn approve_plan(&self, request: Request<pb::ApprovePlanRequest>) -> Result<Response<pb::Plan>, Status> {
+        let actor = actor_of(&request);
+        let pb::ApprovePlanRequest { id, digest } = request.into_inner();
+        let plan = self.approvals.approve(plan_id(&id)?, &digest, &actor).await?;
+        Ok(Response::new(plan.into()))
+    }
+
+    async fn deny_plan(&self, request: Request<pb::DenyPlanRequest>) -> Result<Response<pb::Plan>, Status> {
+        let actor = actor_of(&request);
+        let plan = self.approvals.deny(plan_id(&request.into_inner().id)?, &actor).await?;
+        Ok(Response::new(plan.into()))
+    }
+
+    async fn list_actions(
+        &self,
+        request: Request<pb::ListActionsRequest>,
+    ) -> Result<Response<pb::ListActionsResponse>, Status> {
+        let pb::ListActionsRequest { page_size, page_token } = request.into_inner();
+        let page = Page::of(page_size, &page_token)?;
+        let actions = self.actions(&page).await.map_err(Problem::from)?;
+        let next_page_token = page.next(&actions, |action| action.step_id.clone());
+        Ok(Response::new(pb::ListActionsResponse { actions, next_page_token }))
+    }
+}
+
+impl Plans {
+    async fn actions(&self, page: &Page) -> Result<Vec<pb::ActionRecord>, StoreError> {
+        let mut reader = self.db.reader().await?;
+        let conn = &mut reader.conn();
+        let mut records = Vec::new();
+        for (step, plan) in store::actions(conn, page).await? {
+            let Some(kept) = store::load(conn, plan).await? else { continue };
+            let approval = store::approval_of(conn, step).await?;
+            let Some(step) = kept.plan.steps.iter().find(|candidate| candidate.id == step).cloned() else { continue };
+            records.push(wire::action_record(&kept.plan, step, approval));
+        }
+        Ok(records)
+    }
+}
+
+fn plan_id(text: &str) -> Result<PlanId, Problem> {
+    text.parse().map_err(|_| unknown())
+}
+
+fn unknown() -> Problem {
+    Problem::not_found("plan", "overseer plans")
+}
+
+pub struct Audits {
+    pub db: Db,
+    pub peers: Peers,
+}
+
+/// The services that keep a chain.
+const CHAINED: [ServiceName; 5] = [
+    ServiceName::Collector,
+    ServiceName::IncidentEngine,
+    ServiceName::ControlPlane,
+    ServiceName::Executor,
+    ServiceName::Notifier,
+];
+
+#[tonic::async_trait]
+impl AuditService for Audits {
+    async fn list_audit(
+        &self,
+        request: Request<pb::ListAuditRequest>,
+    ) -> Result<Response<pb::ListAuditResponse>, Status> {
+        let actor = caller(&request);
+        let pb::ListAuditRequest { page_size, page_token } = request.into_inner();
+        let page = Page::of(page_size, &page_token)?;
+        let before = page.after.as_deref().and_then(|token| token.parse().ok());
+        let entries = self.read(&actor, before, page.size).await.map_err(Problem::from)?;
+        let next_page_token = page.next(&entries, |entry| entry.sequence.to_string());
+        let entries = entries.into_iter().map(entry).collect();
+        Ok(Response::new(pb::ListAuditResponse { entries, next_page_token }))
+    }
+
+    async fn verify_audit(
+        &self,
+        _: Request<pb::VerifyAuditRequest>,
+    ) -> Result<Response<pb::VerifyAuditResponse>, Status> {
+        let actor = Actor::Service(ServiceName::ControlPlane);
+        let mut chains = Vec::new();
+        for service in CHAINED {
+            let mut peer = ChainServiceClient::new(self.peers.to(service, &actor));
+            // An unreachable service is an error: its chain must not be passed over in silence.
+            chains.push(peer.verify_chain(pb::VerifyChainRequest {}).await?.into_inner());
+        }
+        Ok(Response::new(pb::VerifyAuditResponse { chains }))
+    }
+}
+
+impl Audits {
+    /// Reading the record is recorded.
+    async fn read(&self, actor: &str, before: Option<u64>, most: i64) -> Result<Vec<audit::Entry>, StoreError> {
+        let mut tx = self.db.begin_write().await?;
+        let record =
+            audit::Record { at: Timestamp::now(), actor, action: "audit.read", object: "audit", detail: "" };
+        audit::append(&mut tx.conn(), &record).await?;
+        let entries = audit::list(&mut tx.conn(), before, most).await?;
+        tx.commit().await?;
+        Ok(entries)
+    }
+}
+
+fn entry(entry: audit::Entry) -> pb::AuditEntry {
+    let audit::Entry { sequence, at, actor, action, object, detail, hash } = entry;
+    pb::AuditEntry { sequence, at: Some(to_timestamp(at)), actor, action, object, detail, hash }
+}

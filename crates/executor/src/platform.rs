@@ -1,0 +1,229 @@
+//! The platform as the executor looks at it: with deadlines, with readiness, and without polling. Whoever waits for
+//! something is woken by what happens, and by a timer for what does not.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use overseer_model::Timestamp;
+use overseer_provider_port::{Happening, Observe, ObserveError, Snapshot};
+use overseer_runtime::{Dependency, Health};
+use tokio_util::sync::CancellationToken;
+
+const DEPENDENCY: &str = "executor.platform";
+/// Longest wait for one answer. A look at a Docker container that is being started waits for that.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// Between two tries while the platform is away: the first, doubled each time, up to the last.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// Happenings of one target kept while it is watched; older ones are in the platform's own memory, or stale.
+const KEPT: usize = 256;
+
+/// One look at a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sight {
+    Seen(Box<Snapshot>),
+    /// The platform says that there is no such target.
+    Gone,
+    /// No answer, or one from which nothing may be concluded.
+    Unasked,
+}
+
+/// What a decision makes of a look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next<T> {
+    Settled(T),
+    /// Look again when something happens to the target, and at this time.
+    Wait(Option<Timestamp>),
+}
+
+type Happenings = BoxStream<'static, Result<Happening, ObserveError>>;
+
+#[derive(Clone)]
+pub struct Platform {
+    observe: Arc<dyn Observe>,
+    health: Health,
+}
+
+impl Platform {
+    pub fn new(observe: Arc<dyn Observe>, health: Health) -> Self {
+        Self { observe, health }
+    }
+
+    /// One look. Says why when the platform could not be asked.
+    pub async fn look(&self, id: &str) -> (Sight, Option<ObserveError>) {
+        match self.ask(self.observe.look(id)).await {
+            Ok(Some(snapshot)) => (Sight::Seen(Box::new(snapshot)), None),
+            Ok(None) => (Sight::Unasked, None),
+            Err(ObserveError::NotFound { .. }) => (Sight::Gone, None),
+            Err(error) => (Sight::Unasked, Some(error)),
+        }
+    }
+
+    /// Looks at the target, lets `decide` judge it with what happened since `since`, and again at each happening and at
+    /// the time that `decide` names, until it settles. `None` when `stop` fires first.
+    pub async fn watch<T>(
+        &self,
+        id: &str,
+        since: Timestamp,
+        stop: &CancellationToken,
+        decide: impl FnMut(&Sight, &[Happening], Timestamp) -> Next<T> + Send,
+    ) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => None,
+            settled = self.watch_on(id, since, decide) => Some(settled),
+        }
+    }
+
+    async fn watch_on<T>(
+        &self,
+        id: &str,
+        since: Timestamp,
+        mut decide: impl FnMut(&Sight, &[Happening], Timestamp) -> Next<T> + Send,
+    ) -> T {
+        let mut live = VecDeque::new();
+        let mut pause = BACKOFF.0;
+        loop {
+            // Opened before the look, so that what happens between both wakes us.
+            let mut stream = self.ask(self.observe.follow(None)).await.ok().flatten();
+            loop {
+                let (sight, remembered) = self.recall(id, since).await;
+                let seen: Vec<_> = remembered.into_iter().chain(live.iter().cloned()).collect();
+                let until = match decide(&sight, &seen, Timestamp::now()) {
+                    Next::Settled(settled) => return settled,
+                    Next::Wait(until) => until,
+                };
+                if sight == Sight::Unasked || stream.is_none() {
+                    break;
+                }
+                pause = BACKOFF.0;
+                match happens(&mut stream, id, until).await {
+                    Woken::Happened(happening) => keep(&mut live, happening),
+                    Woken::Due => {}
+                    Woken::Ended => break,
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(BACKOFF.1);
+        }
+    }
+
+    /// The target, and what the platform remembers of it; both or nothing.
+    async fn recall(&self, id: &str, since: Timestamp) -> (Sight, Vec<Happening>) {
+        let (sight, _) = self.look(id).await;
+        if sight == Sight::Unasked {
+            return (sight, Vec::new());
+        }
+        // Asked after the look: what made the look's state is in it.
+        match self.ask(self.observe.history(id, since, Timestamp::now())).await {
+            Ok(Some(remembered)) => (sight, remembered),
+            Err(ObserveError::NotFound { .. }) => (sight, Vec::new()),
+            Ok(None) | Err(_) => (Sight::Unasked, Vec::new()),
+        }
+    }
+
+    /// The answer; `None` when it took too long. Keeps the readiness.
+    async fn ask<T>(&self, answer: impl Future<Output = Result<T, ObserveError>>) -> Result<Option<T>, ObserveError> {
+        let answer = tokio::time::timeout(ANSWER_WITHIN, answer).await;
+        let (state, answer) = match answer {
+            Ok(Ok(answer)) => (Dependency::Ready, Ok(Some(answer))),
+            Ok(Err(error @ (ObserveError::NotFound { .. } | ObserveError::Partial { .. }))) => {
+                (Dependency::Ready, Err(error))
+            }
+            Ok(Err(error @ ObserveError::Unreachable { .. })) => (Dependency::Waiting, Err(error)),
+            Err(_) => (Dependency::Waiting, Ok(None)),
+        };
+        self.health.set(DEPENDENCY, state);
+        answer
+    }
+
+    /// Keeps a connection, so that readiness is true also while there is nothing to do.
+    pub async fn watch_presence(&self, stop: CancellationToken) {
+        let mut pause = BACKOFF.0;
+        loop {
+            let stay = async {
+                if let Ok(Some(mut stream)) = self.ask(self.observe.follow(None)).await {
+                    pause = BACKOFF.0;
+                    while let Some(Ok(_)) = stream.next().await {}
+                    self.health.set(DEPENDENCY, Dependency::Waiting);
+                }
+                tokio::time::sleep(pause).await;
+            };
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = stay => pause = (pause * 2).min(BACKOFF.1),
+            }
+        }
+    }
+}
+
+enum Woken {
+    Happened(Happening),
+    Due,
+    Ended,
+}
+
+/// The next happening of the target, unless `until` comes before.
+async fn happens(stream: &mut Option<Happenings>, id: &str, until: Option<Timestamp>) -> Woken {
+    let due = async {
+        match until {
+            Some(until) => tokio::time::sleep(until.since(Timestamp::now())).await,
+            None => std::future::pending().await,
+        }
+    };
+    let happening = async {
+        while let Some(Ok(happening)) = next(stream).await {
+            if happening.resource_id == id {
+                return Woken::Happened(happening);
+            }
+        }
+        Woken::Ended
+    };
+    tokio::select! {
+        woken = happening => woken,
+        () = due => Woken::Due,
+    }
+}
+
+async fn next(stream: &mut Option<Happenings>) -> Option<Result<Happening, ObserveError>> {
+    match stream {
+        Some(stream) => stream.next().await,
+        None => None,
+    }
+}
+
+fn keep(live: &mut VecDeque<Happening>, happening: Happening) {
+    if live.len() == KEPT {
+        live.pop_front();
+    }
+    live.push_back(happening);
+}
+
+#[cfg(test)]
+pub mod fixtures {
+    use overseer_model::{Digest, Fingerprint, Health, Provider, ResourceKind, ResourceRef, RestartRule};
+    use overseer_provider_port::{Snapshot, Witness};
+
+    pub fn snapshot(witness: Witness) -> Snapshot {
+        Snapshot {
+            resource: ResourceRef {
+                site: "home".parse().unwrap(),
+                provider: Provider::Docker,
+                kind: ResourceKind::Container,
+                id: "c1".into(),
+                name: "web".into(),
+            },
+            fingerprint: Fingerprint(Digest::of(b"c1")),
+            image: "web:1".into(),
+            workload: "web".into(),
+            rule: RestartRule::Never,
+            health: Health::Unchecked,
+            witness,
+            exit_code: None,
+        }
+    }
+}

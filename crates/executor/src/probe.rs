@@ -1,0 +1,158 @@
+//! After a crash, or a call without an answer: did the action take place? Reality says, or it does not.
+//!
+//! The witness is the proof, the platform's memory the explanation: an engine remembers few events (Docker 256, health
+//! checks among them) and none over its own restart, so a missing event proves nothing, an unchanged run does.
+//!
+//! When to stop waiting for a call that may still be on its way in the engine. Nothing is sent after `act_by`, and what
+//! was sent before lies in the engine's socket; an engine that was away, or stopped, takes it up when it comes back. So
+//! the wait counts from `act_by` or from the engine's first answer in this probe, whichever is later, and lasts as long
+//! as an engine takes: for a target that is down only the start, for one that runs the grace of its stop as well.
+
+use std::time::Duration;
+
+use overseer_model::{ResourceState, Timestamp};
+use overseer_provider_act::STOP_GRACE;
+use overseer_provider_port::{Happening, What, Witness};
+
+use crate::platform::{Next, Sight};
+
+/// Longest start of a program by an engine, and the end of one after its grace. Docker on an idle machine needs 0.3 s; a
+/// look at a container that is being started waits for the start to end, so the last look sees a slower one as well.
+const START_WITHIN: Duration = Duration::from_secs(5);
+/// Events this much older than the intent still count: the platform's clock may be behind ours. A clock further behind
+/// hides the event, which leads to doubt, never to a repetition.
+pub const SKEW: Duration = Duration::from_secs(2);
+
+/// What reality says about an intent without an outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reality {
+    Done { after: Witness },
+    NotDone,
+    Unclear { why: &'static str },
+}
+
+pub struct Probe {
+    before: Witness,
+    act_by: Timestamp,
+    /// The engine's first answer since it last was away.
+    answering_since: Option<Timestamp>,
+}
+
+impl Probe {
+    pub fn new(before: Witness, act_by: Timestamp) -> Self {
+        Self { before, act_by, answering_since: None }
+    }
+
+    /// What one look says; `seen` is what happened to the target since the intent.
+    pub fn take(&mut self, sight: &Sight, seen: &[Happening], now: Timestamp) -> Next<Reality> {
+        let witness = match sight {
+            Sight::Unasked => {
+                self.answering_since = None;
+                return Next::Wait(None);
+            }
+            Sight::Gone => return Next::Settled(Reality::Unclear { why: "the target was removed meanwhile" }),
+            Sight::Seen(snapshot) => snapshot.witness,
+        };
+        let since = *self.answering_since.get_or_insert(now);
+        let last_look = self.act_by.max(since) + patience(&self.before, &witness);
+        match judge(&self.before, &witness, seen, now >= last_look) {
+            Some(reality) => Next::Settled(reality),
+            None => Next::Wait(Some(last_look)),
+        }
+    }
+}
+
+fn patience(before: &Witness, now: &Witness) -> Duration {
+    if may_run(before.state) || may_run(now.state) { STOP_GRACE + START_WITHIN } else { START_WITHIN }
+}
+
+/// Whether ending it first can take the whole grace.
+const fn may_run(state: ResourceState) -> bool {
+    match state {
+        ResourceState::Running | ResourceState::Paused | ResourceState::Restarting | ResourceState::Unknown => true,
+        ResourceState::Created | ResourceState::Exited | ResourceState::Removed => false,
+    }
+}
+
+/// `None` while a call may still be on its way, which it cannot be at the last look.
+fn judge(before: &Witness, now: &Witness, seen: &[Happening], last: bool) -> Option<Reality> {
+    let heard = |what: What| seen.iter().any(|happening| happening.what == what);
+    let runs_anew = now.started_at != before.started_at;
+    if runs_anew && heard(What::RestartRequested) {
+        return Some(Reality::Done { after: *now });
+    }
+    if !last {
+        return None;
+    }
+    Some(if runs_anew {
+        Reality::Unclear { why: "it runs anew, and the platform remembers no restart" }
+    } else if heard(What::StopRequested) {
+        Reality::Unclear { why: "it was stopped, and not started again" }
+    } else {
+        Reality::NotDone
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::fixtures::snapshot;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(seconds * 1_000_000)
+    }
+    fn witness(state: ResourceState, started: i64) -> Witness {
+        Witness { state, started_at: Some(at(started)), restart_count: 0 }
+    }
+    fn happening(what: What) -> Happening {
+        Happening { resource_id: "c1".into(), name: "web".into(), at: at(101), what }
+    }
+
+    #[test]
+    fn reality_is_judged_by_the_run_first_and_by_memory_second() {
+        use ResourceState::{Exited, Running};
+        let restart = [What::StopRequested, What::Exited { code: 0 }, What::Started, What::RestartRequested];
+        let done = |started| Some(Reality::Done { after: witness(Running, started) });
+        let anew = Some(Reality::Unclear { why: "it runs anew, and the platform remembers no restart" });
+        let stopped = Some(Reality::Unclear { why: "it was stopped, and not started again" });
+        let not_done = Some(Reality::NotDone);
+        // before, now, what was heard, while waiting, at the last look
+        let table: [(Witness, Witness, &[What], Option<Reality>, Option<Reality>); 8] = [
+            (witness(Running, 1), witness(Running, 101), &restart, done(101), done(101)),
+            (witness(Exited, 1), witness(Running, 101), &[What::Started, What::RestartRequested], done(101), done(101)),
+            (witness(Exited, 1), witness(Exited, 1), &[], None, not_done.clone()),
+            (witness(Running, 1), witness(Running, 1), &[], None, not_done.clone()),
+            // A person restarted it just before our look at `before`.
+            (witness(Running, 1), witness(Running, 1), &[What::RestartRequested], None, not_done.clone()),
+            (witness(Running, 1), witness(Exited, 1), &[What::Exited { code: 1 }], None, not_done),
+            (witness(Running, 1), witness(Exited, 1), &[What::StopRequested], None, stopped),
+            (witness(Running, 1), witness(Running, 101), &[], None, anew),
+        ];
+        for (before, now, heard, waiting, last) in table {
+            let seen: Vec<_> = heard.iter().copied().map(happening).collect();
+            assert_eq!(judge(&before, &now, &seen, false), waiting, "{before:?} {now:?} {heard:?}");
+            assert_eq!(judge(&before, &now, &seen, true), last, "{before:?} {now:?} {heard:?}");
+        }
+    }
+
+    #[test]
+    fn waits_from_the_engines_first_answer_and_anew_when_it_was_away() {
+        let down = witness(ResourceState::Exited, 1);
+        let mut probe = Probe::new(down, at(103));
+        let seen = Sight::Seen(Box::new(snapshot(down)));
+        assert_eq!(probe.take(&seen, &[], at(100)), Next::Wait(Some(at(108))));
+        assert_eq!(probe.take(&Sight::Unasked, &[], at(107)), Next::Wait(None));
+        assert_eq!(probe.take(&seen, &[], at(200)), Next::Wait(Some(at(205))));
+        assert_eq!(probe.take(&seen, &[], at(205)), Next::Settled(Reality::NotDone));
+    }
+
+    #[test]
+    fn one_that_runs_gets_the_grace_of_its_stop_and_a_removed_one_is_doubtful() {
+        let up = witness(ResourceState::Running, 1);
+        let mut probe = Probe::new(up, at(3));
+        let seen = Sight::Seen(Box::new(snapshot(up)));
+        assert_eq!(probe.take(&seen, &[], at(100)), Next::Wait(Some(at(115))));
+        let gone = probe.take(&Sight::Gone, &[], at(101));
+        assert_eq!(gone, Next::Settled(Reality::Unclear { why: "the target was removed meanwhile" }));
+    }
+}

@@ -1,0 +1,263 @@
+//! Stand-in services behind their real gates, and a gateway in front of them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use overseer_bus::{Bus, InProcess};
+use overseer_contract::v1::{self, AuthenticateRequest};
+use overseer_contract::{Contract, Method, Owner};
+use overseer_gateway::GatewayConfig;
+use overseer_model::{Actor, Permission, ServiceName};
+use overseer_runtime::{Base, Code, Health, Peers, Problem, Relay, Secret, Service, bind, run_until_stopped, serve};
+use overseer_storage::{Db, Durability, Location, Migrations};
+use prost::Message;
+use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, Value};
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+use tonic::service::Routes;
+use tower::ServiceExt;
+
+pub const VIEWER: &str = "viewer-token";
+pub const APPROVER: &str = "approver-token";
+pub const ADMIN: &str = "admin-token";
+/// An id that no service has.
+pub const MISSING: &str = "missing";
+
+/// Tokens and roles, as the control plane knows them now.
+type Tokens = Arc<Mutex<HashMap<String, v1::Role>>>;
+
+pub struct House {
+    pub router: Router,
+    pub bus: Arc<InProcess>,
+    pub tokens: Tokens,
+    pub stop: CancellationToken,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+pub fn config() -> GatewayConfig {
+    GatewayConfig {
+        requests_per_s: 1_000_000,
+        requests_burst: 1_000_000,
+        wrong_tokens_per_s: 1,
+        wrong_tokens_burst: 3,
+        subscriptions: 3,
+    }
+}
+
+impl House {
+    pub async fn new() -> Self {
+        Self::with(config(), &[]).await
+    }
+
+    /// All in one process, but for the services that are `away`.
+    pub async fn with(config: GatewayConfig, away: &[ServiceName]) -> Self {
+        Self::build(config, away, false).await
+    }
+
+    /// Each service behind a port of its own; nothing listens where those `away` should.
+    pub async fn apart(away: &[ServiceName]) -> Self {
+        Self::build(config(), away, true).await
+    }
+
+    async fn build(config: GatewayConfig, away: &[ServiceName], apart: bool) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let bus = Arc::new(InProcess::new());
+        let stop = CancellationToken::new();
+        let tokens: Tokens = Arc::default();
+        for (token, role) in [(VIEWER, v1::Role::Viewer), (APPROVER, v1::Role::Approver), (ADMIN, v1::Role::Admin)] {
+            tokens.lock().unwrap().insert(token.to_owned(), role);
+        }
+        let secret = Arc::new(Secret::random().unwrap());
+        let mut peers = Peers::new(secret.clone(), &HashMap::new()).unwrap();
+        let mut addresses: HashMap<_, _> = away.iter().map(|away| (*away, "http://127.0.0.1:1".to_owned())).collect();
+        let inside = ServiceName::ALL.into_iter().filter(|s| *s != ServiceName::Gateway && !away.contains(s));
+        for service in inside {
+            let location = Location::Sqlite { folder: folder.path().to_owned() };
+            let db = Db::open(&location, service, Durability::Process, Migrations(&[])).await.unwrap();
+            let base = Base {
+                service,
+                site: "home".parse().unwrap(),
+                db,
+                bus: bus.clone(),
+                peers: peers.clone(),
+                relay: Relay::default(),
+                health: Health::default(),
+                stop: stop.clone(),
+            };
+            let routes = Routes::from(Router::new().fallback(stand_in).with_state(tokens.clone()));
+            let router = Service::new(&base, routes, vec![]).router;
+            if apart {
+                let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+                addresses.insert(service, format!("http://{}", listener.local_addr().unwrap()));
+                tokio::spawn(serve(listener, router, Health::default(), stop.clone()));
+            }
+        }
+        if apart {
+            peers = Peers::new(secret, &addresses).unwrap();
+        }
+        let watched: Arc<dyn Bus> = bus.clone();
+        let (router, tasks) = overseer_gateway::build(peers, watched, config, stop.clone()).await.unwrap();
+        tokio::spawn(run_until_stopped(vec![], tasks, stop.clone()));
+        Self { router, bus, tokens, stop, _folder: folder }
+    }
+
+    pub async fn send(&self, request: http::Request<Body>) -> Response {
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    pub async fn rest(&self, verb: &str, path: &str, token: &str, body: &str) -> (StatusCode, serde_json::Value) {
+        read(self.send(rest(verb, path, token, body)).await).await
+    }
+
+    /// The answer, or the problem, of a gRPC call.
+    pub async fn grpc(&self, method: &Method, token: &str, json: &str) -> Result<serde_json::Value, Problem> {
+        let mut input = serde_json::Deserializer::from_str(json);
+        let message = DynamicMessage::deserialize(method.descriptor.input(), &mut input).unwrap();
+        let response = self.send(grpc(&method.path, token, &message.encode_to_vec())).await;
+        assert_eq!(response.status(), 200);
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap();
+        let trailers = body.trailers().cloned();
+        let status = Status::from_header_map(&parts.headers)
+            .or_else(|| Status::from_header_map(&trailers.unwrap_or_default()))
+            .expect("a status");
+        if status.code() != tonic::Code::Ok {
+            return Err(Problem::from_status(&status));
+        }
+        let answer = DynamicMessage::decode(method.descriptor.output(), &body.to_bytes()[5..]).unwrap();
+        Ok(serde_json::to_value(&answer).unwrap())
+    }
+}
+
+pub async fn read(response: Response) -> (StatusCode, serde_json::Value) {
+    let (parts, body) = response.into_parts();
+    let bytes = body.collect().await.unwrap().to_bytes();
+    (parts.status, serde_json::from_slice(&bytes).unwrap_or_default())
+}
+
+pub fn rest(verb: &str, path: &str, token: &str, body: &str) -> http::Request<Body> {
+    let mut request = http::Request::builder().method(verb).uri(path);
+    if !token.is_empty() {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    }
+    if !body.is_empty() {
+        request = request.header(header::CONTENT_TYPE, "application/json");
+    }
+    request.body(Body::from(body.to_owned())).unwrap()
+}
+
+pub fn grpc(path: &str, token: &str, message: &[u8]) -> http::Request<Body> {
+    let mut request = rest("POST", path, token, "");
+    request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    *request.body_mut() = Body::from(framed(message));
+    request
+}
+
+fn framed(message: &[u8]) -> Bytes {
+    let mut frame = vec![0];
+    frame.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
+    frame.extend(message);
+    frame.into()
+}
+
+/// The methods that callers from outside may know of.
+pub fn outside() -> Vec<&'static Method> {
+    Contract::get()
+        .methods()
+        .filter(|method| method.permission != Permission::Internal && method.owner != Owner::Every)
+        .collect()
+}
+
+pub fn method(path: &str) -> &'static Method {
+    Contract::get().method(path).unwrap()
+}
+
+/// A token that may call the method.
+pub fn token_for(method: &Method) -> &'static str {
+    match method.permission {
+        Permission::Public => "",
+        Permission::Read => VIEWER,
+        Permission::Approve => APPROVER,
+        Permission::Audit | Permission::Internal => ADMIN,
+    }
+}
+
+/// Answers any method of the contract.
+async fn stand_in(State(tokens): State<Tokens>, request: Request) -> Response {
+    match answer(&tokens, request).await {
+        Ok(message) => {
+            let ok = HeaderMap::from_iter([("grpc-status".parse().unwrap(), HeaderValue::from_static("0"))]);
+            let body = Full::new(framed(&message)).with_trailers(async { Some(Ok(ok)) });
+            ([(header::CONTENT_TYPE, "application/grpc")], Body::new(body)).into_response()
+        }
+        Err(status) => status.into_http::<Body>(),
+    }
+}
+
+async fn answer(tokens: &Tokens, request: Request) -> Result<Vec<u8>, Status> {
+    let method = Contract::get().method(request.uri().path()).unwrap();
+    let actor = request.extensions().get::<Actor>().cloned().unwrap();
+    assert!(request.headers().get(header::AUTHORIZATION).is_none(), "a token went further than the gateway");
+    let body = request.into_body().collect().await.map_err(|error| Status::from_error(error.into()))?.to_bytes();
+    let message = &body[5..];
+    if method.descriptor.name() == "Authenticate" {
+        let AuthenticateRequest { token } = AuthenticateRequest::decode(message).unwrap();
+        let role = tokens.lock().unwrap().get(&token).copied();
+        let role = role.ok_or_else(|| Problem::new(Code::Unauthenticated, "unknown", "another"))?;
+        return Ok(v1::Actor { name: token, roles: vec![role.into()] }.encode_to_vec());
+    }
+    let asked = DynamicMessage::decode(method.descriptor.input(), message).unwrap();
+    let id = asked.get_field_by_name("id").and_then(|id| id.as_str().map(str::to_owned));
+    if id.as_deref() == Some(MISSING) {
+        return Err(Problem::not_found("thing", "the list").into());
+    }
+    let mut sample = sample(&method.descriptor.output(), &actor.to_string(), 4);
+    if let (Some(id), true) = (id, sample.descriptor_has_text("id")) {
+        sample.set_field_by_name("id", Value::String(id));
+    }
+    Ok(sample.encode_to_vec())
+}
+
+trait HasText {
+    fn descriptor_has_text(&self, name: &str) -> bool;
+}
+impl HasText for DynamicMessage {
+    fn descriptor_has_text(&self, name: &str) -> bool {
+        self.get_field_by_name(name).is_some_and(|value| value.as_str().is_some())
+    }
+}
+
+/// A message with something in every field, down to `levels`.
+fn sample(descriptor: &MessageDescriptor, text: &str, levels: u32) -> DynamicMessage {
+    let mut message = DynamicMessage::new(descriptor.clone());
+    for field in descriptor.fields() {
+        let value = match field.kind() {
+            Kind::String => Value::String(text.to_owned()),
+            Kind::Bool => Value::Bool(true),
+            Kind::Int32 => Value::I32(-7),
+            Kind::Int64 => Value::I64(1_795_237_443),
+            Kind::Uint32 => Value::U32(7),
+            Kind::Uint64 => Value::U64(u64::MAX),
+            Kind::Double => Value::F64(0.5),
+            Kind::Enum(_) => Value::EnumNumber(1),
+            Kind::Message(inside) if levels > 0 => Value::Message(sample(&inside, text, levels - 1)),
+            _ => continue,
+        };
+        if descriptor.full_name() != "google.protobuf.Timestamp" || field.name() == "seconds" {
+            message.set_field(&field, if field.is_list() { Value::List(vec![value]) } else { value });
+        }
+    }
+    message
+}

@@ -1,0 +1,303 @@
+//! The narrative: an incident's story as text, from facts alone and without a model. It is pure, and there is no way
+//! for a log line to get in: a [`Moment`] has none.
+
+use overseer_model::{FactId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::detect::{Aftermath, Detector, Exit, Memory};
+use crate::incident::{Incident, Moment, Outcome, State, Verdict, What};
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Narrative {
+    pub text: String,
+    pub symptoms: Vec<String>,
+    pub hypotheses: Vec<Hypothesis>,
+    pub timeline: Vec<Entry>,
+    pub resolution_steps: Vec<String>,
+    pub verification_results: Vec<String>,
+    pub lessons: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hypothesis {
+    pub text: String,
+    /// 0 to 1.
+    pub confidence: f64,
+    pub evidence: Vec<FactId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    pub at: Timestamp,
+    pub text: String,
+    pub evidence: Vec<FactId>,
+}
+
+/// One line for lists and notices.
+#[must_use]
+pub fn title(incident: &Incident) -> String {
+    let name = plain(&incident.resource.name);
+    match incident.detector {
+        Detector::RestartLoop => format!("{name} crashes again and again"),
+        Detector::UnexpectedExit => format!("{name} ended unexpectedly"),
+    }
+}
+
+#[must_use]
+pub fn narrate(incident: &Incident, story: &[Moment]) -> Narrative {
+    let name = plain(&incident.resource.name);
+    let timeline: Vec<Entry> = story
+        .iter()
+        .map(|moment| Entry { at: moment.at, text: sentence(&name, &moment.what), evidence: moment.evidence.clone() })
+        .collect();
+    let symptoms = of_kind(story, |what| match what {
+        What::Symptom { detector, exits, aftermath } => Some(symptom(&name, *detector, exits, *aftermath)),
+        What::Proposed { .. }
+        | What::Refused { .. }
+        | What::Approved { .. }
+        | What::Denied { .. }
+        | What::Begun
+        | What::Acted
+        | What::Verified { .. }
+        | What::StepFailed { .. }
+        | What::InDoubt
+        | What::Calm
+        | What::Removed => None,
+    });
+    let resolution_steps = of_kind(story, |what| match what {
+        What::Proposed { .. } | What::Approved { .. } | What::Acted | What::Denied { .. } => {
+            Some(sentence(&name, what))
+        }
+        What::Symptom { .. }
+        | What::Refused { .. }
+        | What::Begun
+        | What::Verified { .. }
+        | What::StepFailed { .. }
+        | What::InDoubt
+        | What::Calm
+        | What::Removed => None,
+    });
+    let verification_results = of_kind(story, |what| match what {
+        What::Verified { .. } => Some(sentence(&name, what)),
+        What::Symptom { .. }
+        | What::Proposed { .. }
+        | What::Refused { .. }
+        | What::Approved { .. }
+        | What::Denied { .. }
+        | What::Begun
+        | What::Acted
+        | What::StepFailed { .. }
+        | What::InDoubt
+        | What::Calm
+        | What::Removed => None,
+    });
+    let hypotheses = hypotheses(story);
+    let text = text(incident, &name, &hypotheses, &timeline);
+    Narrative { text, symptoms, hypotheses, timeline, resolution_steps, verification_results, lessons: lessons(story) }
+}
+
+fn of_kind(story: &[Moment], pick: impl Fn(&What) -> Option<String>) -> Vec<String> {
+    story.iter().filter_map(|moment| pick(&moment.what)).collect()
+}
+
+fn text(incident: &Incident, name: &str, hypotheses: &[Hypothesis], timeline: &[Entry]) -> String {
+    let mut lines = vec![format!("{} on site {}.", title(incident), incident.resource.site)];
+    if let Some(first) = timeline.first() {
+        lines.push(format!("It began at {}: {}", first.at, first.text));
+    }
+    if let Some(best) = hypotheses.first() {
+        lines.push(format!("Most likely: {} ({:.0} % sure).", best.text, best.confidence * 100.0));
+    }
+    lines.push(match (incident.state, incident.outcome) {
+        (State::Open, Outcome::Unresolved) => {
+            format!("A fix was carried out and did not help. {name} needs a person.")
+        }
+        (State::Open, Outcome::Pending | Outcome::Resolved | Outcome::Mitigated) => "It is open.".to_owned(),
+        (State::Resolving, _) => "An approved step is under way.".to_owned(),
+        (State::Resolved, Outcome::Resolved) => "It is resolved: the fix was verified.".to_owned(),
+        (State::Resolved, Outcome::Pending | Outcome::Mitigated | Outcome::Unresolved) => {
+            "The trouble ended by itself or by somebody's hand; its cause was not proven.".to_owned()
+        }
+    });
+    lines.join("\n")
+}
+
+fn symptom(name: &str, detector: Detector, exits: &[Exit], aftermath: Aftermath) -> String {
+    let code = exits.last().map_or(0, |exit| exit.code);
+    let then = match aftermath {
+        Aftermath::KeepsRestarting => "the engine keeps restarting it",
+        Aftermath::StaysDown => "it stays down",
+    };
+    match (detector, exits) {
+        (Detector::RestartLoop, [first, .., last]) => format!(
+            "{name} ended {} times within {} s, last with exit code {code}; {then}.",
+            exits.len(),
+            last.at.since(first.at).as_secs().max(1)
+        ),
+        (Detector::RestartLoop | Detector::UnexpectedExit, _) => {
+            format!("{name} ended by itself with exit code {code}; {then}.")
+        }
+    }
+}
+
+fn sentence(name: &str, what: &What) -> String {
+    match what {
+        What::Symptom { detector, exits, aftermath } => symptom(name, *detector, exits, *aftermath),
+        What::Proposed { plan, title } => format!("Plan {plan} was proposed: {title}."),
+        What::Refused { reason, .. } => format!("No plan was made: {reason}."),
+        What::Approved { by, .. } => format!("{} approved the plan.", plain(by)),
+        What::Denied { by, .. } => format!("{} denied the plan.", plain(by)),
+        What::Begun => "The step began.".to_owned(),
+        What::Acted => format!("{name} was restarted."),
+        What::Verified { verdict, checks } => {
+            let checks: Vec<String> =
+                checks.iter().map(|(name, verdict)| format!("{name} {}", word(*verdict))).collect();
+            format!("Verification {}: {}.", word(*verdict), checks.join(", "))
+        }
+        What::StepFailed { reason } => format!("The step failed: {reason}."),
+        What::InDoubt => "Whether the step took place could not be told. A person decides.".to_owned(),
+        What::Calm => format!("{name} gave no more trouble."),
+        What::Removed => format!("{name} was removed."),
+    }
+}
+
+const fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Passed => "passed",
+        Verdict::Failed => "failed",
+        Verdict::Inconclusive => "was inconclusive",
+    }
+}
+
+/// Ranked causes from exit codes and kills. Codes from 128 on are 128 + the signal (POSIX shell, "Exit Status").
+fn hypotheses(story: &[Moment]) -> Vec<Hypothesis> {
+    let last = story.iter().rev().find_map(|moment| match &moment.what {
+        What::Symptom { exits, .. } => exits.last(),
+        What::Proposed { .. }
+        | What::Refused { .. }
+        | What::Approved { .. }
+        | What::Denied { .. }
+        | What::Begun
+        | What::Acted
+        | What::Verified { .. }
+        | What::StepFailed { .. }
+        | What::InDoubt
+        | What::Calm
+        | What::Removed => None,
+    });
+    let Some(exit) = last else { return Vec::new() };
+    let guess = |text: &str, confidence| Hypothesis { text: text.to_owned(), confidence, evidence: vec![exit.fact] };
+    match (exit.memory, exit.code) {
+        (Memory::Exhausted, _) => vec![guess("it ran out of memory and the kernel killed it", 0.95)],
+        (Memory::Enough, 137) => vec![
+            guess("something outside killed it (signal 9)", 0.6),
+            guess("it ran out of memory and the engine did not see it", 0.3),
+        ],
+        (Memory::Enough, 139 | 134 | 132 | 136) => {
+            vec![guess("a fault in the program itself (a signal for a bad access or an abort)", 0.8)]
+        }
+        (Memory::Enough, 126 | 127) => {
+            vec![guess("its command cannot be run or is not in the image", 0.9)]
+        }
+        (Memory::Enough, 0) => vec![guess("the program ends by its own will and is restarted each time", 0.7)],
+        (Memory::Enough, _) => vec![
+            guess("the program ended with an error of its own, such as a bad setting or a missing dependency", 0.6),
+        ],
+    }
+}
+
+fn lessons(story: &[Moment]) -> Vec<String> {
+    let verdicts = story.iter().filter_map(|moment| match &moment.what {
+        What::Verified { verdict, .. } => Some(*verdict),
+        What::Symptom { .. }
+        | What::Proposed { .. }
+        | What::Refused { .. }
+        | What::Approved { .. }
+        | What::Denied { .. }
+        | What::Begun
+        | What::Acted
+        | What::StepFailed { .. }
+        | What::InDoubt
+        | What::Calm
+        | What::Removed => None,
+    });
+    let mut lessons: Vec<String> = verdicts
+        .filter_map(|verdict| match verdict {
+            Verdict::Passed => Some("A restart helped against this trouble.".to_owned()),
+            Verdict::Failed => Some("A restart did not help against this trouble.".to_owned()),
+            Verdict::Inconclusive => None,
+        })
+        .collect();
+    lessons.dedup();
+    lessons
+}
+
+/// Platform text made harmless for people: no control or direction characters, bounded.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    let harmless = |c: &char| {
+        !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    };
+    text.chars().filter(harmless).take(128).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use overseer_model::{PlanId, Provider, ResourceKind, ResourceRef};
+
+    use super::*;
+    use crate::detect::Trouble;
+    use crate::incident;
+
+    fn story() -> (Incident, Vec<Moment>) {
+        let resource = ResourceRef {
+            site: "home".parse().unwrap(),
+            provider: Provider::Docker,
+            kind: ResourceKind::Container,
+            id: "c".into(),
+            name: "we\u{202e}b\n".into(),
+        };
+        let second = |n: i64| Timestamp::from_micros(n * 1_000_000);
+        let exits: Vec<Exit> = (1..=4)
+            .map(|n| Exit { fact: FactId::fresh(), at: second(n), code: 1, memory: Memory::Enough })
+            .collect();
+        let trouble =
+            Trouble { detector: Detector::RestartLoop, at: second(4), exits, aftermath: Aftermath::StaysDown };
+        let incident = incident::open(&resource, &trouble, second(5));
+        let moments = vec![
+            incident::symptom(&trouble),
+            Moment {
+                at: second(6),
+                what: What::Proposed { plan: PlanId::fresh(), title: "restart web".into() },
+                evidence: vec![],
+            },
+            Moment {
+                at: second(7),
+                what: What::Verified { verdict: Verdict::Failed, checks: vec![("running".into(), Verdict::Failed)] },
+                evidence: vec![],
+            },
+        ];
+        (incident, moments)
+    }
+
+    #[test]
+    fn tells_what_happened_with_its_evidence_and_no_control_characters() {
+        let (incident, moments) = story();
+        let narrative = narrate(&incident, &moments);
+        assert_eq!(
+            narrative.symptoms,
+            ["web ended 4 times within 3 s, last with exit code 1; it stays down."]
+        );
+        assert_eq!(narrative.timeline[0].evidence.len(), 4);
+        assert_eq!(narrative.verification_results, ["Verification failed: running failed."]);
+        assert_eq!(narrative.lessons, ["A restart did not help against this trouble."]);
+        assert!(!narrative.text.contains('\u{202e}'));
+        assert!(narrative.text.starts_with("web crashes again and again on site home."));
+    }
+
+    #[test]
+    fn the_same_story_gives_the_same_narrative() {
+        let (incident, moments) = story();
+        assert_eq!(narrate(&incident, &moments), narrate(&incident, &moments));
+    }
+}

@@ -1,0 +1,98 @@
+//! From the engine's event to a [`Happening`]; `None` for what means nothing here.
+
+use std::collections::HashMap;
+
+use bollard::models::{EventActor, EventMessage};
+use overseer_model::{Health, Timestamp};
+use overseer_provider_port::{Happening, What};
+
+use crate::text::{NAME, bounded};
+
+pub(crate) fn read(event: EventMessage) -> Option<Happening> {
+    let EventMessage { typ: _, action, actor, scope: _, time, time_nano } = event;
+    let EventActor { id, attributes } = actor?;
+    let attributes = attributes.unwrap_or_default();
+    let what = what(&action?, &attributes)?;
+    let micros = time_nano.map(|nanos| nanos.div_euclid(1_000)).or(time.map(|s| s.saturating_mul(1_000_000)))?;
+    let name = attributes.get("name").map(|name| bounded(name.trim_start_matches('/'), NAME)).unwrap_or_default();
+    Some(Happening { resource_id: id?, name, at: Timestamp::from_micros(micros), what })
+}
+
+/// Actions are a word, some with more behind a colon.
+fn what(action: &str, attributes: &HashMap<String, String>) -> Option<What> {
+    let (word, rest) = action.split_once(':').unwrap_or((action, ""));
+    match word {
+        "create" => Some(What::Created),
+        "start" => Some(What::Started),
+        // Without its code it says too little; the look at the container tells the rest.
+        "die" => attributes.get("exitCode")?.parse().ok().map(|code| What::Exited { code }),
+        "kill" => ends(attributes.get("signal").map(String::as_str)).then_some(What::StopRequested),
+        "stop" => Some(What::StopRequested),
+        "restart" => Some(What::RestartRequested),
+        "oom" => Some(What::OomKilled),
+        "pause" => Some(What::Paused),
+        "unpause" => Some(What::Unpaused),
+        "rename" => Some(What::Renamed),
+        "destroy" => Some(What::Removed),
+        "health_status" => match rest.trim() {
+            "starting" => Some(What::Health(Health::Starting)),
+            "healthy" => Some(What::Health(Health::Healthy)),
+            "unhealthy" => Some(What::Health(Health::Unhealthy)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Whether a signal asks for the end: INT, QUIT, KILL, TERM. An engine that does not tell it means a stop.
+fn ends(signal: Option<&str>) -> bool {
+    signal.is_none_or(|signal| {
+        matches!(signal.trim_start_matches("SIG"), "2" | "3" | "9" | "15" | "INT" | "QUIT" | "KILL" | "TERM")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_one(action: &str, attribute: (&str, &str)) -> Option<What> {
+        what(action, &HashMap::from([(attribute.0.to_owned(), attribute.1.to_owned())]))
+    }
+
+    #[test]
+    fn every_action_means_what_it_should() {
+        let cases = [
+            ("create", ("", ""), Some(What::Created)),
+            ("start", ("", ""), Some(What::Started)),
+            ("die", ("exitCode", "137"), Some(What::Exited { code: 137 })),
+            ("die", ("", ""), None),
+            ("kill", ("signal", "15"), Some(What::StopRequested)),
+            ("kill", ("signal", "9"), Some(What::StopRequested)),
+            ("kill", ("signal", "1"), None),
+            ("kill", ("signal", "SIGTERM"), Some(What::StopRequested)),
+            ("stop", ("", ""), Some(What::StopRequested)),
+            ("restart", ("", ""), Some(What::RestartRequested)),
+            ("oom", ("", ""), Some(What::OomKilled)),
+            ("health_status: unhealthy", ("", ""), Some(What::Health(Health::Unhealthy))),
+            ("exec_start: curl http://127.0.0.1", ("", ""), None),
+            ("destroy", ("", ""), Some(What::Removed)),
+            ("attach", ("", ""), None),
+        ];
+        for (action, attribute, expected) in cases {
+            assert_eq!(read_one(action, attribute), expected, "{action} {attribute:?}");
+        }
+    }
+
+    #[test]
+    fn the_time_is_the_engines_to_the_microsecond() {
+        let event = EventMessage {
+            action: Some("start".into()),
+            actor: Some(EventActor { id: Some("c1".into()), attributes: None }),
+            time_nano: Some(1_795_237_443_000_001_999),
+            ..Default::default()
+        };
+        let seen = read(event.clone()).unwrap();
+        assert_eq!((seen.at.micros(), seen.name.as_str()), (1_795_237_443_000_001, ""));
+        assert_eq!(read(EventMessage { actor: None, ..event }), None);
+    }
+}
