@@ -118,12 +118,8 @@ impl Known {
     fn learn(&mut self, snapshot: &Snapshot) {
         let Snapshot { resource, fingerprint, image, workload, rule, health: _, witness: _, exit_code: _ } = snapshot;
         self.resource = resource.clone();
-        self.traits = Some(Traits {
-            fingerprint: *fingerprint,
-            image: image.clone(),
-            workload: workload.clone(),
-            rule: *rule,
-        });
+        self.traits =
+            Some(Traits { fingerprint: *fingerprint, image: image.clone(), workload: workload.clone(), rule: *rule });
     }
 
     fn cause_of_exit(&self, at: Timestamp) -> ExitCause {
@@ -376,3 +372,6 @@ pub fn on_absence(known: &Known, source: FactSource, now: Timestamp) -> Option<C
     let facts = vec![Draft { observed_at: now, source, observation: gone }];
     Some(Change { before: Some(known.state), known: next, facts })
 }
+
+#[cfg(test)]
+mod tests;

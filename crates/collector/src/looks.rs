@@ -76,7 +76,7 @@ impl Looks {
         }));
     }
 
-    /// The next that ends; never when none is under way. `turn` is that of the looks that wait for it.
+    /// The next that ends; never when none is under way.
     pub async fn next(&mut self) -> Looked {
         match self.running.next().await {
             Some(looked) => looked,
@@ -84,7 +84,7 @@ impl Looks {
         }
     }
 
-    /// To be called with each look that ended, after it was taken into account.
+    /// To be called with each look once it was taken into account; one that was asked for meanwhile begins.
     pub fn ended(&mut self, id: &str, turn: u64) {
         if let Some(Some(again)) = self.asked.remove(id) {
             self.ask(id, again, turn);

@@ -101,9 +101,7 @@ impl Memory {
             (Some(entry), Some(snapshot)) if !confirmed && decide::misses_events(&entry.known, snapshot) => {
                 Meaning::Unsure
             }
-            (None, Some(snapshot)) => {
-                Meaning::Change(Box::new(decide::on_first_sight(None, snapshot, source, now)))
-            }
+            (None, Some(snapshot)) => Meaning::Change(Box::new(decide::on_first_sight(None, snapshot, source, now))),
             (Some(entry), None) => Meaning::of(decide::on_absence(&entry.known, source, now), &entry.known),
             (Some(entry), Some(snapshot)) => {
                 Meaning::of(Some(decide::on_snapshot(&entry.known, snapshot, source, now)), &entry.known)

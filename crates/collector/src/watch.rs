@@ -150,20 +150,21 @@ impl Watch {
             })
             .collect();
         let site = &self.site;
-        self.memory.commit(|memory| {
-            let mut batch = Batch { told_until: happenings.last().map(|last| last.at), ..Batch::default() };
-            for (happening, _, trace) in &traced {
-                let newest = batch.changes.iter().rev().map(|(change, _)| &change.known);
-                let known = newest
-                    .into_iter()
-                    .find(|known| known.resource.id == happening.resource_id)
-                    .or_else(|| memory.known(&happening.resource_id));
-                let change = decide::on_happening(known, happening, site);
-                batch.changes.extend(change.map(|change| (change, trace.clone())));
-            }
-            batch
-        })
-        .await?;
+        self.memory
+            .commit(|memory| {
+                let mut batch = Batch { told_until: happenings.last().map(|last| last.at), ..Batch::default() };
+                for (happening, _, trace) in &traced {
+                    let newest = batch.changes.iter().rev().map(|(change, _)| &change.known);
+                    let known = newest
+                        .into_iter()
+                        .find(|known| known.resource.id == happening.resource_id)
+                        .or_else(|| memory.known(&happening.resource_id));
+                    let change = decide::on_happening(known, happening, site);
+                    batch.changes.extend(change.map(|change| (change, trace.clone())));
+                }
+                batch
+            })
+            .await?;
         for (happening, _, trace) in traced {
             if wants_look(happening.what) {
                 let ask = Ask { source: FactSource::Inspection, confirm: None, trace };
@@ -192,13 +193,7 @@ impl Watch {
         Ok(())
     }
 
-    async fn take_sight(
-        &mut self,
-        id: &str,
-        ask: Ask,
-        begun: u64,
-        snapshot: Option<&Snapshot>,
-    ) -> Result<(), Stopped> {
+    async fn take_sight(&mut self, id: &str, ask: Ask, begun: u64, snapshot: Option<&Snapshot>) -> Result<(), Stopped> {
         let (now, confirmed) = (Timestamp::now(), ask.confirm.is_some());
         let meaning = self.memory.meaning(id, begun, snapshot, confirmed, ask.source, now);
         match meaning {
@@ -209,15 +204,16 @@ impl Watch {
                 Ok(())
             }
             Meaning::Change(_) => {
-                self.memory.commit(|memory| {
-                    let meaning = memory.meaning(id, begun, snapshot, confirmed, ask.source, now);
-                    let changes = match meaning {
-                        Meaning::Change(change) => vec![(*change, ask.trace.clone())],
-                        Meaning::Nothing | Meaning::Unsure => Vec::new(),
-                    };
-                    Batch { changes, ..Batch::default() }
-                })
-                .await
+                self.memory
+                    .commit(|memory| {
+                        let meaning = memory.meaning(id, begun, snapshot, confirmed, ask.source, now);
+                        let changes = match meaning {
+                            Meaning::Change(change) => vec![(*change, ask.trace.clone())],
+                            Meaning::Nothing | Meaning::Unsure => Vec::new(),
+                        };
+                        Batch { changes, ..Batch::default() }
+                    })
+                    .await
             }
         }
     }
@@ -241,19 +237,20 @@ impl Watch {
         let trace = span.in_scope(telemetry::current_trace);
         let now = Timestamp::now();
         let first = !self.memory.was_listed().await?;
-        self.memory.commit(|memory| {
-            let sights = snapshots.iter().map(|snapshot| {
-                // There is nothing to be compared with: what is found is how things are.
-                let confirmed = first && !memory.known(&snapshot.resource.id).is_some();
-                memory.meaning(&snapshot.resource.id, begun, Some(snapshot), confirmed, FactSource::Listing, now)
-            });
-            let changes = sights.filter_map(|meaning| match meaning {
-                Meaning::Change(change) => Some((*change, trace.clone())),
-                Meaning::Nothing | Meaning::Unsure => None,
-            });
-            Batch { changes: changes.collect(), listed: first, ..Batch::default() }
-        })
-        .await?;
+        self.memory
+            .commit(|memory| {
+                let sights = snapshots.iter().map(|snapshot| {
+                    // There is nothing to be compared with: what is found is how things are.
+                    let confirmed = first && memory.known(&snapshot.resource.id).is_none();
+                    memory.meaning(&snapshot.resource.id, begun, Some(snapshot), confirmed, FactSource::Listing, now)
+                });
+                let changes = sights.filter_map(|meaning| match meaning {
+                    Meaning::Change(change) => Some((*change, trace.clone())),
+                    Meaning::Nothing | Meaning::Unsure => None,
+                });
+                Batch { changes: changes.collect(), listed: first, ..Batch::default() }
+            })
+            .await?;
         self.make_sure(begun, &snapshots, trace.as_ref(), now);
         Ok(None)
     }
@@ -272,7 +269,11 @@ impl Watch {
             .collect();
         for id in unsure {
             let confirm = Some(self.memory.known(&id).map(Known::told_until).unwrap_or_default());
-            self.looks.ask(&id, Ask { source: FactSource::Listing, confirm, trace: trace.cloned() }, self.memory.turn());
+            self.looks.ask(
+                &id,
+                Ask { source: FactSource::Listing, confirm, trace: trace.cloned() },
+                self.memory.turn(),
+            );
         }
     }
 }

@@ -7,9 +7,9 @@
 //! answer, reality is probed; when it shows that nothing was done, that is reported, and only the control plane can sign
 //! another attempt. When it cannot tell, the attempt is in doubt and a person decides.
 //!
-//! Not promised: that a process stopped for longer than its lease, between its last look at the clock and its call,
-//! does not act late. The platforms know no fencing; the deadline [`ACT_WITHIN`](attempt::ACT_WITHIN) makes that gap
-//! some microseconds wide.
+//! Not promised: that a process which cannot reach its store any more, and sleeps for longer than its lease between its
+//! last look at the clock and its call, does not act late. The platforms know no fencing; `ACT_WITHIN`, the adapter's
+//! deadline for its connection and the lease, in this order of length, leave no room for it in a process that runs.
 
 mod attempt;
 mod crew;

@@ -13,7 +13,7 @@ use overseer_provider_port::{Happening, Observe, ObserveError, Snapshot};
 use overseer_runtime::{Dependency, Health};
 use tokio_util::sync::CancellationToken;
 
-const DEPENDENCY: &str = "executor.platform";
+const DEPENDENCY: &str = "executor.docker";
 /// Longest wait for one answer. A look at a Docker container that is being started waits for that.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// Between two tries while the platform is away: the first, doubled each time, up to the last.
@@ -49,6 +49,8 @@ pub struct Platform {
 
 impl Platform {
     pub fn new(observe: Arc<dyn Observe>, health: Health) -> Self {
+        // Until the first answer.
+        health.set(DEPENDENCY, Dependency::Waiting);
         Self { observe, health }
     }
 

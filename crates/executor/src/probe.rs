@@ -116,8 +116,9 @@ mod tests {
         let anew = Some(Reality::Unclear { why: "it runs anew, and the platform remembers no restart" });
         let stopped = Some(Reality::Unclear { why: "it was stopped, and not started again" });
         let not_done = Some(Reality::NotDone);
-        // before, now, what was heard, while waiting, at the last look
-        let table: [(Witness, Witness, &[What], Option<Reality>, Option<Reality>); 8] = [
+        // Before, now, what was heard; while waiting, at the last look.
+        type Case<'a> = (Witness, Witness, &'a [What], Option<Reality>, Option<Reality>);
+        let table: [Case<'_>; 8] = [
             (witness(Running, 1), witness(Running, 101), &restart, done(101), done(101)),
             (witness(Exited, 1), witness(Running, 101), &[What::Started, What::RestartRequested], done(101), done(101)),
             (witness(Exited, 1), witness(Exited, 1), &[], None, not_done.clone()),

@@ -292,4 +292,16 @@ mod tests {
         feed.forget();
         assert_eq!(ids(events[5].id), [None]);
     }
+
+    #[tokio::test]
+    async fn a_bus_that_ends_its_stream_means_reset() {
+        let feed = Feed::new(1, CancellationToken::new());
+        let (_, mut live) = feed.join(None);
+        let ends = stream::iter([event(EventKind::PlanReady)]).boxed();
+        let running = tokio::spawn(feed.clone().run(Arc::new(overseer_bus::InProcess::new()), ends));
+        assert!(matches!(live.recv().await, Ok(Live::Event(_))));
+        assert!(matches!(live.recv().await, Ok(Live::Gap)));
+        feed.0.stop.cancel();
+        running.await.unwrap();
+    }
 }

@@ -14,6 +14,11 @@ use schema::Schemas;
 
 pub(crate) const PATH: &str = "/api/openapi.json";
 
+/// What holds for every route.
+const ABOUT: &str = "Fields with their default value are left out of answers. In requests, unknown and repeated fields \
+    are refused, a text has at most 4096 characters and a body at most 1 MiB; field names may also be written as in the \
+    gRPC contract, and enums as their numbers.";
+
 /// The document for these endpoints.
 pub(crate) fn document(endpoints: &[Endpoint]) -> Value {
     let mut schemas = Schemas::default();
@@ -30,7 +35,7 @@ pub(crate) fn document(endpoints: &[Endpoint]) -> Value {
         "info": {
             "title": "Overseer",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Fields with their default value are left out of answers. Unknown and repeated fields are refused. Field names may also be written as in the gRPC contract.",
+            "description": ABOUT,
         },
         "security": [{"bearer": []}],
         "paths": paths,
@@ -74,7 +79,8 @@ fn operation(endpoint: &Endpoint, schemas: &mut Schemas) -> Value {
             parameters.extend(elsewhere.iter().map(|field| parameter(field, "query", field.json_name(), schemas)));
         }
         RequestBody::Fields => {
-            let schema = schemas.object(&elsewhere);
+            let mut schema = schemas.object(&elsewhere);
+            put(&mut schema, "additionalProperties", false.into());
             put(&mut operation, "requestBody", json!({"content": {"application/json": {"schema": schema}}}));
         }
     }

@@ -85,6 +85,7 @@ impl Sender {
                 Some((claim, outgoing)) = self.fresh.recv() => self.begin(claim, outgoing),
                 Some(ended) = self.sending.join_next() => match ended {
                     Ok((_done, retry)) => self.look_by(retry),
+                    // It stays pending; the next look finds it.
                     Err(panic) => tracing::error!(error = &panic as &dyn Error, "an attempt ended by a panic"),
                 },
                 () = sleep(wait), if wait.is_some() => self.look().await,
@@ -127,18 +128,20 @@ impl Sender {
             }
         };
         let now = Timestamp::now();
-        if found.len() == LOOK {
-            self.look_by(Some(now));
-        }
-        for outgoing in found {
-            if outgoing.due > now {
-                return self.look_by(Some(outgoing.due));
-            }
+        self.look_by(next_look(&found, now));
+        for outgoing in found.into_iter().filter(|outgoing| outgoing.due <= now) {
             if let Some(claim) = self.claims.take(outgoing.id) {
                 self.begin(claim, outgoing);
             }
         }
     }
+}
+
+/// When the table has something to do after what was found, which is in the order of its dues.
+fn next_look(found: &[Outgoing], now: Timestamp) -> Option<Timestamp> {
+    let waiting = found.iter().find(|outgoing| outgoing.due > now);
+    let more = found.last().filter(|_| found.len() >= LOOK);
+    waiting.or(more).map(|outgoing| outgoing.due)
 }
 
 async fn sleep(wait: Option<Duration>) {
@@ -217,5 +220,31 @@ fn luck() -> f64 {
     match ring::rand::SystemRandom::new().fill(&mut bytes) {
         Ok(()) => f64::from(u16::from_le_bytes(bytes)) / f64::from(u16::MAX),
         Err(_) => 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notice::Kind;
+
+    #[test]
+    fn looks_again_when_something_is_due_and_not_before() {
+        let now = Timestamp::from_micros(100);
+        let look = |dues: &[i64]| {
+            let outgoing = |due: &i64| Outgoing {
+                id: DeliveryId::fresh(),
+                kind: Kind::StepFailed,
+                body: String::new(),
+                attempts: 1,
+                due: Timestamp::from_micros(*due),
+            };
+            next_look(&dues.iter().map(outgoing).collect::<Vec<_>>(), now).map(Timestamp::micros)
+        };
+        assert_eq!(look(&[]), None);
+        assert_eq!(look(&[1, 100]), None);
+        assert_eq!(look(&[1, 101, 500]), Some(101));
+        assert_eq!(look(&[7; LOOK]), Some(7));
+        assert_eq!(look(&[500; LOOK]), Some(500));
     }
 }

@@ -40,7 +40,7 @@ pub async fn serve(
         // Small answers must not wait for more.
         let _best_effort = socket.set_nodelay(true);
     });
-    axum::serve(listener, own.merge(routes))
+    axum::serve(listener, own.merge(routes).into_make_service_with_connect_info::<SocketAddr>())
         .with_graceful_shutdown(stop.cancelled_owned())
         .await
         .map_err(|source| RunError::Task { name: "host", source: source.into() })

@@ -71,6 +71,12 @@ fn settle(event: Event, result: Result<(), BusError>, busy: &mut HashSet<String>
     busy.remove(&event.key);
     match result {
         Ok(()) => sent.push(event),
+        Err(BusError::TooLarge { bytes, limit }) => {
+            // It can never be sent; the rest of its key must not wait for it.
+            metrics::counter!("overseer_relay_too_large_total").increment(1);
+            tracing::error!(kind = %event.kind, id = %event.id, bytes, limit, "an event is too large and is given up");
+            sent.push(event);
+        }
         Err(error) => {
             metrics::counter!("overseer_relay_refused_total").increment(1);
             tracing::warn!(kind = %event.kind, error = &error as &dyn std::error::Error, "an event waits in the outbox");

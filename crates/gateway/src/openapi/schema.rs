@@ -28,11 +28,11 @@ impl Schemas {
         json!({"$ref": format!("#/components/schemas/{name}")})
     }
 
-    /// An object of exactly these fields.
+    /// An object with these fields. A later version may add to an answer, so nothing is said of others.
     pub(crate) fn object(&mut self, fields: &[FieldDescriptor]) -> Value {
         let properties: Map<_, _> =
             fields.iter().map(|field| (field.json_name().to_owned(), self.field(field))).collect();
-        json!({"type": "object", "properties": properties, "additionalProperties": false})
+        json!({"type": "object", "properties": properties})
     }
 
     pub(crate) fn field(&mut self, field: &FieldDescriptor) -> Value {
@@ -48,7 +48,7 @@ impl Schemas {
 
     fn kind(&mut self, kind: &Kind) -> Value {
         match kind {
-            Kind::String => json!({"type": "string", "maxLength": 4096}),
+            Kind::String => json!({"type": "string"}),
             Kind::Bool => json!({"type": "boolean"}),
             Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => json!({"type": "integer", "format": "int32"}),
             Kind::Uint32 | Kind::Fixed32 => json!({"type": "integer", "minimum": 0, "maximum": u32::MAX}),

@@ -26,7 +26,9 @@ impl FromStr for Host {
             "" => std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty()).unwrap_or(DEFAULT.to_owned()),
             given => given.to_owned(),
         };
-        let known = ["unix://", "tcp://", "http://"].iter().any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
+        let known = ["unix://", "tcp://", "http://"]
+            .iter()
+            .any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
         if known { Ok(Self(text)) } else { Err(BadHost { got: text }) }
     }
 }

@@ -141,8 +141,7 @@ impl Observe for DockerObserve {
         // The engine would wait for an end that lies in its future.
         let until = until.min(self.engine_time(&client).await?);
         let only = HashMap::from([("container", vec![id])]);
-        let options =
-            events_of_containers(only).since(&time::write(from)).until(&time::write(until)).build();
+        let options = events_of_containers(only).since(&time::write(from)).until(&time::write(until)).build();
         self.timed(happenings(&client, options).try_collect()).await
     }
 }

@@ -149,8 +149,13 @@ mod tests {
 
     #[test]
     fn an_answer_without_a_needed_field_is_partial() {
-        let lacks: [fn(&mut ContainerInspectResponse); 5] =
-            [|a| a.id = None, |a| a.state = None, |a| a.host_config = None, |a| a.image = None, |a| a.restart_count = None];
+        let lacks: [fn(&mut ContainerInspectResponse); 5] = [
+            |a| a.id = None,
+            |a| a.state = None,
+            |a| a.host_config = None,
+            |a| a.image = None,
+            |a| a.restart_count = None,
+        ];
         for lack in lacks {
             let mut partial = answer(Status::RUNNING);
             lack(&mut partial);

@@ -1,0 +1,285 @@
+//! Tables of what each observation means, and what no sequence of observations may do.
+
+use overseer_model::Digest;
+use overseer_provider_port::Witness;
+use proptest::prelude::*;
+
+use super::*;
+
+const ON_FAILURE: fn(u32) -> RestartRule = |most| RestartRule::OnFailure { most: Some(most) };
+
+fn site() -> Site {
+    "home".parse().unwrap()
+}
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(1_000_000_000_000 + seconds * 1_000_000)
+}
+fn happening(seconds: i64, what: What) -> Happening {
+    Happening { resource_id: "c1".into(), name: "web".into(), at: at(seconds), what }
+}
+fn snapshot(state: ResourceState, started: Option<i64>, rule: RestartRule) -> Snapshot {
+    let ended = matches!(state, ResourceState::Exited | ResourceState::Restarting);
+    Snapshot {
+        resource: container(&site(), "c1", "web"),
+        fingerprint: Fingerprint(Digest::of(b"c1")),
+        image: "web:1".into(),
+        workload: "web".into(),
+        rule,
+        health: Health::Unchecked,
+        witness: Witness { state, started_at: started.map(at), restart_count: 0 },
+        exit_code: ended.then_some(3),
+    }
+}
+
+/// One container and all that was told of it.
+struct Story {
+    known: Option<Known>,
+    told: Vec<Observation>,
+}
+
+impl Story {
+    fn of_rule(rule: RestartRule) -> Self {
+        let seen = on_first_sight(None, &snapshot(ResourceState::Created, None, rule), FactSource::Listing, at(0));
+        Self { known: Some(seen.known), told: vec![] }
+    }
+    fn take(&mut self, change: Option<Change>) {
+        if let Some(change) = change {
+            self.told.extend(change.facts.iter().map(|draft| draft.observation));
+            self.known = Some(change.known);
+        }
+    }
+    fn happens(mut self, seconds: i64, what: What) -> Self {
+        let change = on_happening(self.known.as_ref(), &happening(seconds, what), &site());
+        self.take(change);
+        self
+    }
+    fn looked(mut self, seconds: i64, snapshot: &Snapshot) -> Self {
+        let change = match &self.known {
+            Some(known) => on_snapshot(known, snapshot, FactSource::Inspection, at(seconds)),
+            None => on_first_sight(None, snapshot, FactSource::Inspection, at(seconds)),
+        };
+        self.take(Some(change));
+        self
+    }
+    fn state(&self) -> ResourceState {
+        self.known.as_ref().unwrap().state
+    }
+}
+
+fn own(code: i32, after: AfterExit) -> Observation {
+    Observation::Exit { code, cause: ExitCause::Own, after }
+}
+
+#[test]
+fn foretells_what_the_engine_does_after_an_exit() {
+    use AfterExit::{Restarts, StaysDown, Unknown};
+    use ExitCause::{Own, Requested};
+    let cases = [
+        (None, Own, 1, 0, Unknown),
+        (None, Requested, 1, 0, StaysDown),
+        (Some(RestartRule::Never), Own, 1, 0, StaysDown),
+        (Some(RestartRule::Never), Own, 0, 0, StaysDown),
+        (Some(RestartRule::Always), Own, 0, 9, Restarts),
+        (Some(RestartRule::Always), Requested, 137, 0, StaysDown),
+        (Some(RestartRule::UnlessStopped), Own, 1, 9, Restarts),
+        (Some(RestartRule::UnlessStopped), Requested, 0, 0, StaysDown),
+        (Some(RestartRule::OnFailure { most: None }), Own, 1, 1000, Restarts),
+        (Some(RestartRule::OnFailure { most: None }), Own, 0, 0, StaysDown),
+        (Some(ON_FAILURE(3)), Own, 1, 2, Restarts),
+        (Some(ON_FAILURE(3)), Own, 1, 3, StaysDown),
+        (Some(ON_FAILURE(3)), Own, 0, 0, StaysDown),
+        (Some(ON_FAILURE(3)), Requested, 1, 0, StaysDown),
+    ];
+    for (rule, cause, code, automatic, expected) in cases {
+        assert_eq!(foretell(rule, cause, code, automatic), expected, "{rule:?} {cause:?} {code} {automatic}");
+    }
+}
+
+#[test]
+fn a_crash_loop_ends_where_the_rule_ends_it_and_a_start_by_hand_begins_anew() {
+    use AfterExit::{Restarts, StaysDown};
+    let crash = What::Exited { code: 1 };
+    let mut story = Story::of_rule(ON_FAILURE(2));
+    for second in [10, 20, 30] {
+        story = story.happens(second, What::Started).happens(second + 1, crash);
+    }
+    let run = |after| [Observation::Start, own(1, after)];
+    assert_eq!(story.told, [run(Restarts), run(Restarts), run(StaysDown)].concat());
+    assert_eq!(story.state(), ResourceState::Exited);
+    story.told.clear();
+    story = story.happens(40, What::Started).happens(41, crash);
+    assert_eq!(story.told, run(Restarts));
+}
+
+#[test]
+fn an_exit_is_requested_only_soon_after_the_request_and_before_a_new_start() {
+    let crash = What::Exited { code: 137 };
+    let cause = |story: Story| match story.told.last() {
+        Some(Observation::Exit { cause, after, .. }) => (*cause, *after),
+        other => panic!("{other:?}"),
+    };
+    let running = || Story::of_rule(RestartRule::Always).happens(1, What::Started);
+    let requested = (ExitCause::Requested, AfterExit::StaysDown);
+    let by_itself = (ExitCause::Own, AfterExit::Restarts);
+    assert_eq!(cause(running().happens(2, What::StopRequested).happens(62, crash)), requested);
+    assert_eq!(cause(running().happens(2, What::StopRequested).happens(63, crash)), by_itself);
+    assert_eq!(cause(running().happens(3, crash)), by_itself);
+    // As `docker restart` tells it: kill, die, stop, start, restart; then a crash.
+    let restarted = running()
+        .happens(2, What::StopRequested)
+        .happens(3, crash)
+        .happens(4, What::StopRequested)
+        .happens(5, What::Started)
+        .happens(6, What::RestartRequested);
+    assert_eq!(cause(restarted.happens(7, crash)), by_itself);
+}
+
+#[test]
+fn what_is_told_again_is_not_told_on() {
+    let story = Story::of_rule(RestartRule::Never)
+        .happens(1, What::Started)
+        .happens(2, What::OomKilled)
+        .happens(2, What::Exited { code: 137 });
+    let told = story.told.clone();
+    let story = story.happens(1, What::Started).happens(2, What::Exited { code: 137 }).happens(2, What::OomKilled);
+    assert_eq!(story.told, told);
+    // A clock that was set back by an hour is no repetition.
+    assert_eq!(story.happens(-3600, What::Started).told.last(), Some(&Observation::Start));
+}
+
+#[test]
+fn an_exit_of_unknown_rule_is_settled_by_the_look() {
+    let story = || {
+        let story = Story { known: None, told: vec![] };
+        story.happens(1, What::Created).happens(2, What::Started).happens(3, What::Exited { code: 1 })
+    };
+    let begin = [Observation::State(ResourceState::Created), Observation::Start, own(1, AfterExit::Unknown)];
+    assert_eq!(story().told, begin);
+    for state in [ResourceState::Exited, ResourceState::Restarting] {
+        let story = story().looked(4, &snapshot(state, Some(2), RestartRule::Never));
+        assert_eq!(story.told[3..], [Observation::State(state)]);
+        // The same look again is no news.
+        assert_eq!(story.looked(5, &snapshot(state, Some(2), RestartRule::Never)).told.len(), 4);
+    }
+}
+
+#[test]
+fn a_look_tells_what_the_events_did_not() {
+    use ResourceState::{Exited, Paused, Restarting, Running};
+    let running = || Story::of_rule(RestartRule::Never).happens(10, What::Started);
+    let exited = || running().happens(20, What::Exited { code: 0 });
+    let look = |story: Story, state, started| {
+        let seen = snapshot(state, Some(started), RestartRule::Never);
+        let misses = misses_events(story.known.as_ref().unwrap(), &seen);
+        let before = story.told.len();
+        (misses, story.looked(99, &seen).told.split_off(before))
+    };
+    assert_eq!(look(running(), Running, 9), (false, vec![]));
+    assert_eq!(look(running(), Exited, 9), (true, vec![own(3, AfterExit::StaysDown)]));
+    assert_eq!(look(running(), Restarting, 9), (true, vec![own(3, AfterExit::Restarts)]));
+    assert_eq!(look(running(), Running, 30), (true, vec![Observation::Start]));
+    assert_eq!(look(running(), Exited, 30), (true, vec![Observation::Start, own(3, AfterExit::StaysDown)]));
+    assert_eq!(look(exited(), Exited, 9), (false, vec![]));
+    assert_eq!(look(exited(), Running, 30), (true, vec![Observation::Start]));
+    assert_eq!(look(exited(), Paused, 30), (true, vec![Observation::Start, Observation::State(Paused)]));
+    assert_eq!(look(exited(), Exited, 30), (true, vec![Observation::Start, own(3, AfterExit::StaysDown)]));
+    assert_eq!(look(running(), Paused, 9), (false, vec![Observation::State(Paused)]));
+}
+
+#[test]
+fn a_first_sight_of_an_old_exit_is_no_exit() {
+    let seen = snapshot(ResourceState::Exited, Some(1), RestartRule::Never);
+    let change = on_first_sight(None, &seen, FactSource::Listing, at(9));
+    assert_eq!(change.facts.len(), 1);
+    assert_eq!(change.facts[0].observation, Observation::State(ResourceState::Exited));
+}
+
+#[test]
+fn a_removed_one_is_gone_once_and_nothing_late_brings_it_back() {
+    let story = Story::of_rule(RestartRule::Never).happens(1, What::Removed).happens(2, What::Started);
+    assert_eq!(story.told, [Observation::State(ResourceState::Removed)]);
+    assert_eq!(on_absence(story.known.as_ref().unwrap(), FactSource::Listing, at(3)), None);
+    let (missed, listed) = (Story::of_rule(RestartRule::Never), FactSource::Listing);
+    let gone = on_absence(missed.known.as_ref().unwrap(), listed, at(3)).unwrap();
+    assert_eq!(gone.facts[0].observation, Observation::State(ResourceState::Removed));
+}
+
+fn any_what() -> impl Strategy<Value = What> {
+    prop_oneof![
+        Just(What::Created),
+        Just(What::Started),
+        Just(What::StopRequested),
+        any::<i32>().prop_map(|code| What::Exited { code }),
+        Just(What::RestartRequested),
+        Just(What::OomKilled),
+        Just(What::Paused),
+        Just(What::Unpaused),
+        Just(What::Health(Health::Healthy)),
+        Just(What::Health(Health::Unhealthy)),
+        Just(What::Renamed),
+        Just(What::Removed),
+    ]
+}
+fn any_state() -> impl Strategy<Value = ResourceState> {
+    prop_oneof![
+        Just(ResourceState::Created),
+        Just(ResourceState::Running),
+        Just(ResourceState::Paused),
+        Just(ResourceState::Restarting),
+        Just(ResourceState::Exited),
+    ]
+}
+fn any_rule() -> impl Strategy<Value = RestartRule> {
+    prop_oneof![
+        Just(RestartRule::Never),
+        Just(RestartRule::Always),
+        Just(RestartRule::UnlessStopped),
+        proptest::option::of(any::<u32>()).prop_map(|most| RestartRule::OnFailure { most }),
+    ]
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Happens(i64, What),
+    Looked(ResourceState, Option<i64>, RestartRule, u32),
+}
+fn any_step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => (-100..100_i64, any_what()).prop_map(|(seconds, what)| Step::Happens(seconds, what)),
+        1 => (any_state(), proptest::option::of(-100..100_i64), any_rule(), any::<u32>())
+            .prop_map(|(state, started, rule, count)| Step::Looked(state, started, rule, count)),
+    ]
+}
+
+proptest! {
+    /// Whatever comes in whatever order: no panic, no two facts that say the same of a state, a start only of what is
+    /// down, and the same observation twice in a row is taken once.
+    #[test]
+    fn any_sequence_gives_facts_that_fit_together(steps in proptest::collection::vec(any_step(), 0..60)) {
+        let mut story = Story { known: None, told: vec![] };
+        for step in steps {
+            let before = story.known.clone();
+            let told = story.told.len();
+            story = match &step {
+                Step::Happens(seconds, what) => story.happens(*seconds, *what),
+                Step::Looked(state, started, rule, count) => {
+                    let mut seen = snapshot(*state, *started, *rule);
+                    seen.witness.restart_count = *count;
+                    let story = story.looked(200, &seen);
+                    prop_assert_eq!(story.state(), *state);
+                    let (once, known) = (story.told.len(), story.known.clone());
+                    let twice = story.looked(200, &seen);
+                    prop_assert_eq!((twice.told.len(), &twice.known), (once, &known));
+                    twice
+                }
+            };
+            let new = &story.told[told..];
+            if let (Some(before), [Observation::State(state)]) = (&before, new) {
+                prop_assert_ne!(before.state, *state);
+            }
+            if let (Step::Happens(..), Some(before), [Observation::Start]) = (&step, &before, new) {
+                prop_assert!(!is_up(before.state));
+            }
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! The command line.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use overseer_contract::v1 as pb;
+use overseer_model::ServiceName;
+
+use crate::client::{Answer, Client, Tampered, segment};
+use crate::config::{DEFAULTS, Flags};
+use crate::run::Scope;
+use crate::{config, drill, run, show};
+
+/// An operations engineer that never sleeps and never acts alone.
+#[derive(Parser)]
+#[command(version, propagate_version = true, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// How to print: a table for people, or the API's own JSON.
+    #[arg(short, long, global = true, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  overseer up                         run everything in this process
+  overseer drill restart-loop         see the whole loop on a throw-away container
+  overseer incidents                  what is and was broken
+  overseer incident show inc_…        the story of one incident, with its evidence
+  overseer approve pln_…              let a proposed plan run
+  overseer actions -o json            what was done, as JSON
+
+Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 denied, 6 timeout, 7 conflict";
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    Table,
+    Json,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run all services in this process, with nothing else to install.
+    Up(RunArgs),
+    /// Run some services in this process; they meet the others over NATS.
+    ///
+    /// Needs bus.url, and storage.url or a data directory, the same for all. Start the control plane first: it makes the
+    /// keys.
+    #[command(after_help = "Example:\n  OVERSEER__BUS__URL=nats://127.0.0.1:4222 overseer serve collector executor")]
+    Serve {
+        #[arg(required = true, value_name = "SERVICE", value_parser = service)]
+        services: Vec<ServiceName>,
+        #[command(flatten)]
+        args: RunArgs,
+    },
+    /// List incidents, newest first.
+    Incidents(ListArgs),
+    /// One incident.
+    #[command(subcommand)]
+    Incident(ShowCommand),
+    /// List plans, newest first.
+    Plans(ListArgs),
+    /// One plan.
+    #[command(subcommand)]
+    Plan(ShowCommand),
+    /// Approve a plan as it stands now: each of its steps may run once.
+    Approve { plan: String },
+    /// Say no to a plan; it is not proposed again for its incident.
+    Deny { plan: String },
+    /// What was done, by whose approval, and whether it helped.
+    Actions(ListArgs),
+    /// The hash-chained record of everything done and looked at.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// What is watched.
+    Resources(ListArgs),
+    /// What was observed, newest first.
+    Facts(ListArgs),
+    /// Who was told what.
+    Deliveries(ListArgs),
+    /// Who this command line is to Overseer.
+    Whoami,
+    /// Break something harmless, and see how Overseer deals with it.
+    #[command(subcommand)]
+    Drill(DrillCommand),
+    /// The settings.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Args)]
+struct RunArgs {
+    /// A TOML file; `overseer config defaults` explains every key.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where state is kept.
+    #[arg(long, value_name = "FOLDER")]
+    data_dir: Option<PathBuf>,
+    /// Where the gateway listens.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+}
+
+#[derive(Args)]
+struct ListArgs {
+    /// At most so many, up to 500.
+    #[arg(long, default_value_t = 50)]
+    limit: u32,
+}
+
+#[derive(Subcommand)]
+enum ShowCommand {
+    /// Show it whole.
+    Show { id: String },
+}
+
+#[derive(Subcommand)]
+enum AuditCommand {
+    /// Check the chain of every service. Exit code 1 when one does not hold.
+    Verify,
+    /// The control plane's entries, newest first.
+    List(ListArgs),
+}
+
+#[derive(Subcommand)]
+enum DrillCommand {
+    /// A container that crashes until the engine gives up, and runs once it is started again.
+    RestartLoop {
+        /// The container crashes after the restart too: verification fails.
+        #[arg(long)]
+        never_recovers: bool,
+    },
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Print every setting with its default and what it means.
+    Defaults,
+    /// Check a file together with the environment.
+    Check {
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}
+
+fn service(text: &str) -> Result<ServiceName, String> {
+    ServiceName::ALL.into_iter().find(|name| name.as_str() == text).ok_or_else(|| {
+        let names: Vec<_> = ServiceName::ALL.iter().map(|name| name.as_str()).collect();
+        format!("the services are {}", names.join(", "))
+    })
+}
+
+impl From<RunArgs> for Flags {
+    fn from(args: RunArgs) -> Self {
+        let RunArgs { config, data_dir, listen } = args;
+        Self { config, data_dir, listen }
+    }
+}
+
+pub async fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
+        Command::Up(args) => run::run(Scope::All, args.into()).await,
+        Command::Serve { services, args } => {
+            run::run(Scope::Some(services.into_iter().collect::<HashSet<_>>()), args.into()).await
+        }
+        Command::Config(ConfigCommand::Defaults) => {
+            print!("{DEFAULTS}");
+            Ok(())
+        }
+        Command::Config(ConfigCommand::Check { config }) => {
+            config::load(&Flags { config, ..Flags::default() })?;
+            println!("The configuration is good.");
+            Ok(())
+        }
+        Command::Drill(DrillCommand::RestartLoop { never_recovers }) => {
+            let ending = if never_recovers { drill::Ending::NeverRecovers } else { drill::Ending::Recovers };
+            drill::restart_loop(ending).await
+        }
+        asking => ask(asking, cli.output).await,
+    }
+}
+
+/// The commands that ask the gateway.
+async fn ask(command: Command, output: Output) -> anyhow::Result<()> {
+    let client = Client::new()?;
+    let list = |path: &str, args: ListArgs| format!("{path}?pageSize={}", args.limit);
+    let (answer, table): (Answer, fn(&Answer) -> anyhow::Result<String>) = match command {
+        Command::Incidents(args) => (client.get(&list("/api/v1/incidents", args)).await?, show::incidents),
+        Command::Incident(ShowCommand::Show { id }) => {
+            (client.get(&format!("/api/v1/incidents/{}", segment(&id))).await?, show::incident)
+        }
+        Command::Plans(args) => (client.get(&list("/api/v1/plans", args)).await?, show::plans),
+        Command::Plan(ShowCommand::Show { id }) => {
+            (client.get(&format!("/api/v1/plans/{}", segment(&id))).await?, show::plan)
+        }
+        Command::Approve { plan } => (approve(&client, &plan).await?, show::plan),
+        Command::Deny { plan } => {
+            let path = format!("/api/v1/plans/{}:deny", segment(&plan));
+            (client.post(&path, &serde_json::json!({})).await?, show::plan)
+        }
+        Command::Actions(args) => (client.get(&list("/api/v1/actions", args)).await?, show::actions),
+        Command::Audit(AuditCommand::Verify) => return verify(&client, output).await,
+        Command::Audit(AuditCommand::List(args)) => (client.get(&list("/api/v1/audit", args)).await?, show::audit),
+        Command::Resources(args) => (client.get(&list("/api/v1/resources", args)).await?, show::resources),
+        Command::Facts(args) => (client.get(&list("/api/v1/facts", args)).await?, show::facts),
+        Command::Deliveries(args) => (client.get(&list("/api/v1/deliveries", args)).await?, show::deliveries),
+        Command::Whoami => (client.get("/api/v1/whoami").await?, show::whoami),
+        Command::Up(_) | Command::Serve { .. } | Command::Drill(_) | Command::Config(_) => return Ok(()),
+    };
+    println!(
+        "{}",
+        match output {
+            Output::Json => answer.0,
+            Output::Table => table(&answer)?,
+        }
+    );
+    Ok(())
+}
+
+/// Approves exactly the plan that is there now: its digest is read first.
+pub async fn approve(client: &Client, plan: &str) -> anyhow::Result<Answer> {
+    let path = format!("/api/v1/plans/{}", segment(plan));
+    let seen: pb::Plan = client.get(&path).await?.read()?;
+    client.post(&format!("{path}:approve"), &serde_json::json!({ "digest": seen.digest })).await
+}
+
+async fn verify(client: &Client, output: Output) -> anyhow::Result<()> {
+    let answer = client.get("/api/v1/audit:verify").await?;
+    let pb::VerifyAuditResponse { chains } = answer.read()?;
+    println!(
+        "{}",
+        match output {
+            Output::Json => answer.0,
+            Output::Table => show::chains(&chains),
+        }
+    );
+    match chains.into_iter().find(|chain| !chain.intact) {
+        None => Ok(()),
+        Some(chain) => Err(Tampered { service: chain.service, at: chain.broken_at }.into()),
+    }
+}

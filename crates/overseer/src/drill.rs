@@ -1,0 +1,310 @@
+//! Drills: a labelled throw-away container breaks, and the loop is shown as it happens, with the milliseconds of each
+//! step. The drill's container is the user's own doing, on the user's own engine; Overseer's services see it as any
+//! other. Nothing else is touched, and it is removed at the end.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bollard::Docker;
+use bollard::models::{ContainerCreateBody, HostConfig, RestartPolicy, RestartPolicyNameEnum};
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, CreateImageOptionsBuilder, EventsOptionsBuilder, RemoveContainerOptionsBuilder,
+    StartContainerOptions,
+};
+use futures::{Stream, StreamExt, TryStreamExt};
+use overseer_contract::v1 as pb;
+use overseer_contract::{EventPayload, from_json};
+use overseer_model::{EventId, Timestamp};
+use serde::Deserialize;
+
+use crate::cli;
+use crate::client::{Client, TooLate, segment};
+use crate::show;
+
+/// What the container does once it is started again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    Recovers,
+    NeverRecovers,
+}
+
+const LABEL: &str = "overseer.drill";
+const IMAGE: &str = "overseer-drill:1";
+/// With three restarts by the engine.
+const CRASHES: u32 = 4;
+/// Crashes, approval, the longest stabilization window there is, and some.
+const PATIENCE: Duration = Duration::from_secs(360);
+
+pub async fn restart_loop(ending: Ending) -> anyhow::Result<()> {
+    let client = Client::new()?;
+    let docker = engine().await?;
+    image(&docker).await?;
+    let events = client.events().await?;
+    let name = format!("overseer-drill-{}", suffix());
+    let id = create(&docker, &name, ending).await?;
+    println!("drill       container {name} crashes {CRASHES} times, then the engine gives up");
+    let watched = tokio::select! {
+        watched = tokio::time::timeout(PATIENCE, watch(&client, &docker, events, &id, ending)) => {
+            watched.unwrap_or_else(|_| {
+                Err(TooLate { what: "the end of the drill".to_owned(), seconds: PATIENCE.as_secs() }.into())
+            })
+        }
+        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+    };
+    let removed = docker
+        .remove_container(&id, Some(RemoveContainerOptionsBuilder::new().force(true).v(true).build()))
+        .await
+        .with_context(|| format!("the drill's container {name} could not be removed: `docker rm -f {name}`"));
+    watched.and(removed)?;
+    println!("removed     container {name}");
+    Ok(())
+}
+
+async fn engine() -> anyhow::Result<Docker> {
+    let host = "".parse::<overseer_provider_docker::Host>()?;
+    let connected = tokio::time::timeout(Duration::from_secs(10), overseer_provider_docker::connect(&host)).await;
+    connected
+        .map_err(anyhow::Error::from)
+        .and_then(|docker| docker.map_err(anyhow::Error::from))
+        .with_context(|| format!("no Docker engine answers at {host}: start it, or set DOCKER_HOST"))
+}
+
+/// Makes sure of an image with a shell: from this machine's own static busybox when there is one, so that no internet is
+/// needed, else pulled.
+async fn image(docker: &Docker) -> anyhow::Result<()> {
+    if docker.inspect_image(IMAGE).await.is_ok() {
+        return Ok(());
+    }
+    let busybox = Path::new("/bin/busybox");
+    if is_static(busybox) {
+        let tar = tokio::process::Command::new("tar")
+            .args(["--create", "--directory", "/", "--dereference", "bin/busybox"])
+            .output()
+            .await
+            .context("`tar` is needed to make the drill's image")?;
+        let options = CreateImageOptionsBuilder::new().from_src("-").repo("overseer-drill").tag("1").build();
+        let body = bollard::body_full(bytes::Bytes::from(tar.stdout));
+        let made: Result<Vec<_>, _> = docker.create_image(Some(options), Some(body), None).try_collect().await;
+        made.context("the engine did not import the drill's image")?;
+        return Ok(());
+    }
+    println!("image       pulling busybox:stable (once)");
+    let options = CreateImageOptionsBuilder::new().from_image("busybox").tag("stable").build();
+    let pulled: Result<Vec<_>, _> = docker.create_image(Some(options), None, None).try_collect().await;
+    pulled.context("the drill needs an image: install busybox-static, or let the engine pull busybox:stable")?;
+    let tag = bollard::query_parameters::TagImageOptionsBuilder::new().repo("overseer-drill").tag("1").build();
+    docker.tag_image("busybox:stable", Some(tag)).await.context("the drill's image could not be named")
+}
+
+/// An ELF file without an interpreter runs in an image that has nothing else.
+fn is_static(file: &Path) -> bool {
+    let Ok(bytes) = std::fs::read(file) else { return false };
+    let needle = b"/lib64/ld-linux";
+    bytes.starts_with(b"\x7fELF") && !bytes.windows(needle.len()).take(4096).any(|window| window == needle)
+}
+
+fn suffix() -> String {
+    let id = EventId::fresh().to_string();
+    id.chars().rev().take(8).collect()
+}
+
+async fn create(docker: &Docker, name: &str, ending: Ending) -> anyhow::Result<String> {
+    let crashes = match ending {
+        Ending::Recovers => CRASHES,
+        Ending::NeverRecovers => u32::MAX,
+    };
+    let script = format!(
+        "n=$(/bin/busybox cat /starts 2>/dev/null || echo 0); n=$((n+1)); echo $n >/starts; \
+         if [ $n -le {crashes} ]; then echo 'ERROR cannot connect to db:5432' >&2; exit 1; fi; \
+         trap 'exit 0' TERM; while :; do /bin/busybox sleep 1; done"
+    );
+    let body = ContainerCreateBody {
+        image: Some(IMAGE.to_owned()),
+        cmd: Some(["/bin/busybox", "sh", "-c", &script].map(str::to_owned).to_vec()),
+        labels: Some(HashMap::from([(LABEL.to_owned(), "restart-loop".to_owned())])),
+        host_config: Some(HostConfig {
+            network_mode: Some("none".to_owned()),
+            memory: Some(64 << 20),
+            pids_limit: Some(32),
+            cap_drop: Some(vec!["ALL".to_owned()]),
+            restart_policy: Some(RestartPolicy {
+                name: Some(RestartPolicyNameEnum::ON_FAILURE),
+                maximum_retry_count: Some(i64::from(CRASHES) - 1),
+            }),
+            ..HostConfig::default()
+        }),
+        ..ContainerCreateBody::default()
+    };
+    let options = CreateContainerOptionsBuilder::new().name(name).build();
+    let made = docker.create_container(Some(options), body).await.context("the drill's container cannot be made")?;
+    Ok(made.id)
+}
+
+/// One line of `/api/v1/events`.
+#[derive(Deserialize)]
+struct Told {
+    #[serde(rename = "type")]
+    kind: String,
+    data: serde_json::Value,
+}
+
+impl Told {
+    fn read<P: EventPayload>(&self) -> Option<P> {
+        (self.kind == P::KIND.as_str()).then(|| from_json(&self.data.to_string()).ok()).flatten()
+    }
+}
+
+/// The `data:` of a stream of server-sent events.
+fn told(answer: reqwest::Response) -> impl Stream<Item = anyhow::Result<Told>> + Unpin {
+    let state = (answer.bytes_stream().boxed(), Vec::new());
+    futures::stream::try_unfold(state, |(mut bytes, mut buffer): (_, Vec<u8>)| async move {
+        loop {
+            if let Some(end) = buffer.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = buffer.drain(..=end).collect();
+                if let Some(data) = line.strip_prefix(b"data:") {
+                    if let Ok(told) = serde_json::from_slice(data) {
+                        return Ok(Some((told, (bytes, buffer))));
+                    }
+                }
+                continue;
+            }
+            match bytes.try_next().await.context("the live events broke off")? {
+                Some(chunk) => buffer.extend_from_slice(&chunk),
+                None => return Ok(None),
+            }
+        }
+    })
+    .boxed()
+}
+
+/// Prints each step as it happens.
+struct Screen {
+    /// The engine's own time of the last crash.
+    crash: Option<Timestamp>,
+}
+
+impl Screen {
+    fn step(&self, what: &str, text: &str) {
+        let since = self.crash.map(|crash| show::millis(crash, Timestamp::now()));
+        let since = since.map_or_else(String::new, |millis| format!("{millis:>9.1} ms  "));
+        println!("{what:<12}{since}{}", show::plain(text));
+    }
+}
+
+async fn watch(
+    client: &Client,
+    docker: &Docker,
+    events: reqwest::Response,
+    id: &str,
+    ending: Ending,
+) -> anyhow::Result<()> {
+    let filters = HashMap::from([
+        ("container".to_owned(), vec![id.to_owned()]),
+        ("event".to_owned(), vec!["die".to_owned()]),
+    ]);
+    let mut deaths = docker.events(Some(EventsOptionsBuilder::new().filters(&filters).build())).boxed();
+    let mut told = told(events);
+    docker.start_container(id, None::<StartContainerOptions>).await.context("the drill's container does not start")?;
+    let mut crashes = 0;
+    let mut screen = Screen { crash: None };
+    let mut loop_ = Loop { incident: String::new(), acted: false };
+    loop {
+        tokio::select! {
+            biased;
+            Some(death) = deaths.next() => {
+                let at = death.context("the engine's events broke off")?.time_nano.unwrap_or(0) / 1000;
+                crashes += 1;
+                if crashes <= CRASHES {
+                    screen.crash = Some(Timestamp::from_micros(at));
+                    println!("crashed     {crashes} of {CRASHES}");
+                } else {
+                    screen.step("crashed", "again, after the restart");
+                }
+            }
+            next = told.next() => {
+                let told = next.context("Overseer ended the live events: is it being stopped?")??;
+                if loop_.on(client, &screen, &told, id, ending).await? == Next::Done {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Next {
+    Goes,
+    Done,
+}
+
+struct Loop {
+    incident: String,
+    acted: bool,
+}
+
+impl Loop {
+    async fn on(
+        &mut self,
+        client: &Client,
+        screen: &Screen,
+        told: &Told,
+        id: &str,
+        ending: Ending,
+    ) -> anyhow::Result<Next> {
+        if let Some(pb::IncidentDetected { incident: Some(incident) }) = told.read() {
+            if incident.resource.as_ref().is_some_and(|resource| resource.id == id) {
+                screen.step("detected", &format!("{} {}", incident.id, incident.title));
+                self.incident = incident.id;
+                self.narrate(client, screen).await?;
+            }
+            return Ok(Next::Goes);
+        }
+        if self.incident.is_empty() || !told.data.to_string().contains(&self.incident) {
+            return Ok(Next::Goes);
+        }
+        if let Some(pb::PlanReady { plan: Some(plan) }) = told.read() {
+            screen.step("proposed", &format!("{} {}", plan.id, plan.title));
+        } else if let Some(pb::ApprovalRequired { plan: Some(plan) }) = told.read() {
+            screen.step("asked", &format!("for approval of {}", plan.id));
+            cli::approve(client, &plan.id).await?;
+        } else if let Some(granted) = told.read::<pb::ApprovalGranted>() {
+            screen.step("approved", &format!("by {}", granted.approved_by));
+        } else if let Some(pb::StepActed { .. }) = told.read() {
+            self.acted = true;
+            screen.step("restarted", "by the executor, with a signed ticket");
+        } else if let Some(pb::StepVerified { verification: Some(verification), .. }) = told.read() {
+            let verdict = verification.verdict().as_str_name().trim_start_matches("VERDICT_").to_lowercase();
+            let checks: Vec<_> = verification.checks.iter().map(|check| check.detail.clone()).collect();
+            screen.step("verified", &format!("{verdict}: {}", checks.join("; ")));
+        } else if let Some(failed) = told.read::<pb::StepFailed>() {
+            screen.step("failed", &failed.detail);
+        } else if let Some(pb::PlanRejected { plan: Some(plan) }) = told.read() {
+            let reason = plan.refusal.map(|refusal| refusal.reason).unwrap_or_default();
+            screen.step("refused", &reason);
+            return self.ended(screen, ending, Ending::NeverRecovers);
+        } else if let Some(pb::IncidentUpdated { incident: Some(incident) }) = told.read() {
+            if self.acted && incident.outcome() == pb::Outcome::Unresolved {
+                screen.step("recorded", "outcome unresolved");
+            }
+        } else if let Some(pb::IncidentResolved { .. }) = told.read() {
+            screen.step("recorded", "outcome resolved");
+            return self.ended(screen, ending, Ending::Recovers);
+        }
+        Ok(Next::Goes)
+    }
+
+    async fn narrate(&self, client: &Client, screen: &Screen) -> anyhow::Result<()> {
+        let path = format!("/api/v1/incidents/{}", segment(&self.incident));
+        let detail: pb::IncidentDetail = client.get(&path).await?.read()?;
+        let narrative = detail.narrative.unwrap_or_default();
+        screen.step("narrated", narrative.symptoms.first().map_or("", String::as_str));
+        Ok(())
+    }
+
+    fn ended(&self, screen: &Screen, wanted: Ending, got: Ending) -> anyhow::Result<Next> {
+        screen.step("story", &format!("overseer incident show {}", self.incident));
+        if wanted == got { Ok(Next::Done) } else { Err(anyhow::anyhow!("the drill ended in another way than it should")) }
+    }
+}

@@ -1,0 +1,324 @@
+//! Answers as people read them. Everything printed is escaped: names come from platforms.
+
+use std::error::Error;
+
+use overseer_contract::v1 as pb;
+use overseer_contract::from_timestamp;
+use overseer_model::Timestamp;
+
+use crate::client::{Answer, Refused};
+
+/// Text without control or direction characters.
+pub fn plain(text: &str) -> String {
+    let hidden = |c: char| {
+        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
+    };
+    text.chars().map(|c| if hidden(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// An error with its causes, and with what to do.
+pub fn failure(error: &anyhow::Error) -> String {
+    if let Some(Refused { code, detail, todo }) = error.downcast_ref() {
+        return format!("{} ({})\n  what to do: {}", plain(detail), plain(code), plain(todo));
+    }
+    let mut text = error.to_string();
+    let mut cause: Option<&dyn Error> = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}\n  because: {inner}");
+        cause = inner.source();
+    }
+    text
+}
+
+fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    if rows.is_empty() {
+        return "There is none.".to_owned();
+    }
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| plain(cell)).collect()).collect();
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain(head.get(column).map(|cell| cell.chars().count())).max().unwrap_or(0)
+    };
+    let line = |cells: &mut dyn Iterator<Item = &str>| {
+        let padded: Vec<String> =
+            cells.enumerate().map(|(column, cell)| format!("{cell:<width$}", width = width(column))).collect();
+        padded.join("  ").trim_end().to_owned()
+    };
+    let mut lines = vec![line(&mut head.iter().copied())];
+    lines.extend(rows.iter().map(|row| line(&mut row.iter().map(String::as_str))));
+    lines.join("\n")
+}
+
+fn time(at: Option<prost_types::Timestamp>) -> String {
+    at.map(|at| from_timestamp(at).to_string()).unwrap_or_default()
+}
+
+/// `INCIDENT_STATE_OPEN` as `open`.
+fn word(name: &str, prefix: &str) -> String {
+    name.strip_prefix(prefix).unwrap_or(name).to_lowercase().replace('_', " ")
+}
+
+fn name_of(resource: Option<&pb::ResourceRef>) -> String {
+    resource.map(|resource| resource.name.clone()).unwrap_or_default()
+}
+
+pub fn incidents(answer: &Answer) -> anyhow::Result<String> {
+    let pb::ListIncidentsResponse { incidents, .. } = answer.read()?;
+    let rows: Vec<_> = incidents
+        .iter()
+        .map(|incident| {
+            vec![
+                incident.id.clone(),
+                word(incident.state().as_str_name(), "INCIDENT_STATE_"),
+                word(incident.outcome().as_str_name(), "OUTCOME_"),
+                word(incident.severity().as_str_name(), "SEVERITY_"),
+                word(incident.detector().as_str_name(), "DETECTOR_"),
+                time(incident.opened_at),
+                incident.title.clone(),
+            ]
+        })
+        .collect();
+    Ok(table(&["ID", "STATE", "OUTCOME", "SEVERITY", "DETECTOR", "OPENED", "TITLE"], &rows))
+}
+
+pub fn incident(answer: &Answer) -> anyhow::Result<String> {
+    let pb::IncidentDetail { incident, narrative } = answer.read()?;
+    let (incident, narrative) = (incident.unwrap_or_default(), narrative.unwrap_or_default());
+    let mut lines = vec![
+        format!("{}  {}", incident.id, incident.title),
+        format!(
+            "{}, {}, outcome {}, seen {} times",
+            word(incident.state().as_str_name(), "INCIDENT_STATE_"),
+            word(incident.severity().as_str_name(), "SEVERITY_"),
+            word(incident.outcome().as_str_name(), "OUTCOME_"),
+            incident.occurrences
+        ),
+        String::new(),
+    ];
+    lines.extend(narrative.text.lines().map(str::to_owned));
+    let section = |title: &str, entries: Vec<String>| {
+        let heading = (!entries.is_empty()).then(|| vec![String::new(), title.to_owned()]);
+        heading.into_iter().flatten().chain(entries.into_iter().map(|entry| format!("  {entry}")))
+    };
+    lines.extend(section("Symptoms", narrative.symptoms));
+    let hypotheses = narrative.hypotheses.into_iter().map(|hypothesis| {
+        let evidence = hypothesis.evidence.join(", ");
+        format!("{:.0} %  {}  [{evidence}]", hypothesis.confidence * 100.0, hypothesis.text)
+    });
+    lines.extend(section("Likely causes", hypotheses.collect()));
+    let timeline = narrative.timeline.into_iter().flat_map(|entry| {
+        let mut told = vec![format!("{}  {}", time(entry.at), entry.text)];
+        if !entry.evidence.is_empty() {
+            told.push(format!("  evidence: {}", entry.evidence.join(", ")));
+        }
+        told
+    });
+    lines.extend(section("Timeline", timeline.collect()));
+    lines.extend(section("Verification", narrative.verification_results));
+    lines.extend(section("Lessons", narrative.lessons));
+    Ok(lines.iter().map(|line| plain(line)).collect::<Vec<_>>().join("\n"))
+}
+
+pub fn plans(answer: &Answer) -> anyhow::Result<String> {
+    let pb::ListPlansResponse { plans, .. } = answer.read()?;
+    let rows: Vec<_> = plans
+        .iter()
+        .map(|plan| {
+            vec![
+                plan.id.clone(),
+                word(plan.state().as_str_name(), "PLAN_STATE_"),
+                plan.title.clone(),
+                plan.incident_id.clone(),
+                time(plan.created_at),
+            ]
+        })
+        .collect();
+    Ok(table(&["ID", "STATE", "PLAN", "INCIDENT", "MADE"], &rows))
+}
+
+pub fn plan(answer: &Answer) -> anyhow::Result<String> {
+    let plan: pb::Plan = answer.read()?;
+    let mut lines = vec![
+        format!("{}  {}", plan.id, plan.title),
+        format!(
+            "{}, by playbook {}, under policy {}, for {}",
+            word(plan.state().as_str_name(), "PLAN_STATE_"),
+            plan.playbook,
+            plan.policy_version,
+            plan.incident_id
+        ),
+        format!("digest {}", plan.digest),
+    ];
+    for step in &plan.steps {
+        let (action, target) = action_of(step.action.as_ref());
+        lines.push(format!(
+            "  {}. {action} {target}  risk {}  {}",
+            step.position,
+            word(step.risk().as_str_name(), "RISK_").to_uppercase(),
+            word(step.state().as_str_name(), "STEP_STATE_")
+        ));
+    }
+    if let Some(refusal) = &plan.refusal {
+        lines.push(format!("Refused ({}): {}.", refusal.code, refusal.reason));
+        lines.push(format!("What would change it: {}.", refusal.what_would_change_it));
+    }
+    if plan.state() == pb::PlanState::Ready {
+        lines.push(format!("To let it run: overseer approve {}", plan.id));
+    }
+    Ok(lines.iter().map(|line| plain(line)).collect::<Vec<_>>().join("\n"))
+}
+
+fn action_of(action: Option<&pb::Action>) -> (&'static str, String) {
+    match action.and_then(|action| action.template.as_ref()) {
+        Some(pb::action::Template::RestartResource(restart)) => {
+            let target = restart.target.as_ref();
+            let id: String = target.map(|target| target.id.chars().take(12).collect()).unwrap_or_default();
+            ("restart_resource", format!("{} ({id})", name_of(target)))
+        }
+        None => ("unknown", String::new()),
+    }
+}
+
+pub fn actions(answer: &Answer) -> anyhow::Result<String> {
+    let pb::ListActionsResponse { actions, .. } = answer.read()?;
+    let rows: Vec<_> = actions
+        .iter()
+        .map(|record| {
+            let (action, target) = action_of(record.action.as_ref());
+            let verification = record.verification.as_ref().map_or_else(String::new, |verification| {
+                let checks: Vec<_> = verification
+                    .checks
+                    .iter()
+                    .map(|check| format!("{} {}", check.name, word(check.verdict().as_str_name(), "VERDICT_")))
+                    .collect();
+                format!("{}: {}", word(verification.verdict().as_str_name(), "VERDICT_"), checks.join(", "))
+            });
+            vec![
+                record.step_id.clone(),
+                word(record.state().as_str_name(), "STEP_STATE_"),
+                action.to_owned(),
+                target,
+                record.approved_by.clone(),
+                time(record.acted_at),
+                if verification.is_empty() { record.detail.clone() } else { verification },
+            ]
+        })
+        .collect();
+    Ok(table(&["STEP", "STATE", "ACTION", "TARGET", "APPROVED BY", "ACTED", "VERIFICATION"], &rows))
+}
+
+pub fn audit(answer: &Answer) -> anyhow::Result<String> {
+    let pb::ListAuditResponse { entries, .. } = answer.read()?;
+    let rows: Vec<_> = entries
+        .iter()
+        .map(|entry| {
+            let number = entry.sequence.to_string();
+            vec![
+                number,
+                time(entry.at),
+                entry.actor.clone(),
+                entry.action.clone(),
+                entry.object.clone(),
+                entry.detail.clone(),
+            ]
+        })
+        .collect();
+    Ok(table(&["ENTRY", "AT", "ACTOR", "ACTION", "OBJECT", "DETAIL"], &rows))
+}
+
+pub fn chains(chains: &[pb::Chain]) -> String {
+    let rows: Vec<_> = chains
+        .iter()
+        .map(|chain| {
+            let state = match chain.intact {
+                true => "holds".to_owned(),
+                false => format!("BROKEN at entry {}", chain.broken_at),
+            };
+            vec![chain.service.clone(), chain.entries.to_string(), state, chain.head.chars().take(16).collect()]
+        })
+        .collect();
+    table(&["SERVICE", "ENTRIES", "CHAIN", "HEAD"], &rows)
+}
+
+pub fn resources(answer: &Answer) -> anyhow::Result<String> {
+    let pb::ListResourcesResponse { resources, .. } = answer.read()?;
+    let rows: Vec<_> = resources
+        .iter()
+        .map(|resource| {
+            let id = resource.r#ref.as_ref().map(|r| r.id.chars().take(12).collect()).unwrap_or_default();
+            vec![
+                id,
+                name_of(resource.r#ref.as_ref()),
+                word(resource.state().as_str_name(), "RESOURCE_STATE_"),
+                word(resource.health().as_str_name(), "HEALTH_"),
+                resource.restart_count.to_string(),
+                resource.image.clone(),
+                time(resource.observed_at),
+            ]
+        })
+        .collect();
+    Ok(table(&["ID", "NAME", "STATE", "HEALTH", "RESTARTS", "IMAGE", "OBSERVED"], &rows))
+}
+
+pub fn facts(answer: &Answer) -> anyhow::Result<String> {
+    let pb::ListFactsResponse { facts, .. } = answer.read()?;
+    let rows: Vec<_> = facts
+        .iter()
+        .map(|fact| vec![fact.id.clone(), time(fact.observed_at), name_of(fact.resource.as_ref()), value_of(fact)])
+        .collect();
+    Ok(table(&["ID", "OBSERVED", "RESOURCE", "FACT"], &rows))
+}
+
+fn value_of(fact: &pb::Fact) -> String {
+    use pb::fact::Value;
+    match &fact.value {
+        Some(Value::State(state)) => {
+            let name = pb::ResourceState::try_from(*state).unwrap_or_default().as_str_name();
+            format!("state {}", word(name, "RESOURCE_STATE_"))
+        }
+        Some(Value::Health(health)) => {
+            let name = pb::Health::try_from(*health).unwrap_or_default().as_str_name();
+            format!("health {}", word(name, "HEALTH_"))
+        }
+        Some(Value::RestartCount(count)) => format!("restart count {count}"),
+        Some(Value::Exit(exit)) => format!(
+            "exit code {}, cause {}, then {}",
+            exit.code,
+            word(exit.cause().as_str_name(), "EXIT_CAUSE_"),
+            word(exit.after().as_str_name(), "AFTER_EXIT_")
+        ),
+        Some(Value::Start(_)) => "start".to_owned(),
+        Some(Value::OomKill(_)) => "out-of-memory kill".to_owned(),
+        None => String::new(),
+    }
+}
+
+pub fn deliveries(answer: &Answer) -> anyhow::Result<String> {
+    let pb::ListDeliveriesResponse { deliveries, .. } = answer.read()?;
+    let rows: Vec<_> = deliveries
+        .iter()
+        .map(|delivery| {
+            vec![
+                delivery.id.clone(),
+                delivery.target.clone(),
+                delivery.kind.clone(),
+                word(delivery.state().as_str_name(), "DELIVERY_STATE_"),
+                delivery.attempts.to_string(),
+                time(delivery.created_at),
+                delivery.last_error.clone(),
+            ]
+        })
+        .collect();
+    Ok(table(&["ID", "TARGET", "KIND", "STATE", "ATTEMPTS", "MADE", "LAST ERROR"], &rows))
+}
+
+pub fn whoami(answer: &Answer) -> anyhow::Result<String> {
+    let actor: pb::Actor = answer.read()?;
+    let roles: Vec<_> = actor.roles().map(|role| word(role.as_str_name(), "ROLE_")).collect();
+    Ok(plain(&format!("{} ({})", actor.name, roles.join(", "))))
+}
+
+/// Milliseconds from one time to a later one.
+pub fn millis(from: Timestamp, to: Timestamp) -> f64 {
+    to.since(from).as_secs_f64() * 1000.0
+}

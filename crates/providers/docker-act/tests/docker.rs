@@ -1,0 +1,62 @@
+//! With a real engine: a permit restarts its target, a refusal is a refusal, and silence is not.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // tests may panic
+
+use std::time::Duration;
+
+use overseer_model::{
+    Action, ApprovalId, Digest, Fingerprint, IncidentId, PlanId, Provider, ResourceKind, ResourceRef, StepId, Timestamp,
+};
+use overseer_permit::{Claims, Permit, Signer, TICKET_LIFE, Verifier};
+use overseer_provider_act::{Act, ActError};
+use overseer_provider_docker_act::DockerAct;
+use overseer_testkit::{CrashPlan, Crashes, Docker, until};
+
+const SOON: Duration = Duration::from_secs(20);
+
+fn permit_to_restart(id: &str) -> Permit {
+    let signer = Signer::from_pkcs8(&Signer::generate().unwrap()).unwrap();
+    let (site, now) = ("home".parse().unwrap(), Timestamp::now());
+    let verifier = Verifier::new(signer.public_key(), "home".parse().unwrap());
+    let target = ResourceRef {
+        site: "home".parse().unwrap(),
+        provider: Provider::Docker,
+        kind: ResourceKind::Container,
+        id: id.to_owned(),
+        name: "shop".to_owned(),
+    };
+    let fingerprint = Fingerprint(Digest::of(b"shop"));
+    let claims = Claims {
+        site,
+        step: StepId::fresh(),
+        plan: PlanId::fresh(),
+        incident: IncidentId::fresh(),
+        attempt: 1,
+        action: Action::RestartResource { target },
+        target: fingerprint,
+        approval: ApprovalId::fresh(),
+        approved_by: "token:admin".into(),
+        expires: now + TICKET_LIFE,
+        nonce: "n".into(),
+    };
+    verifier.verify(&signer.sign(&claims), fingerprint, now).unwrap()
+}
+
+#[tokio::test]
+async fn restarts_its_target_and_tells_a_refusal_from_silence() {
+    let docker = Docker::start().await;
+    let act = DockerAct::new(&docker.host()).unwrap();
+    let plan = CrashPlan { crashes: Crashes::First(1), restart_policy: "no" };
+    let shop = docker.crashing_container("shop", plan).await;
+    until("the crash", SOON, async || docker.run(&["ps", "-q"]).await.is_empty().then_some(())).await;
+
+    act.carry_out(permit_to_restart(&shop.id)).await.unwrap();
+    until("the second start", SOON, async || (shop.starts() == 2).then_some(())).await;
+
+    for nobody in ["0".repeat(64), "../info".to_owned()] {
+        let refused = act.carry_out(permit_to_restart(&nobody)).await.unwrap_err();
+        assert!(matches!(refused, ActError::Refused { .. }), "{refused:?}");
+    }
+    docker.kill_engine().await;
+    let away = act.carry_out(permit_to_restart(&shop.id)).await.unwrap_err();
+    assert!(matches!(&away, ActError::Refused { reason } if reason.contains("does not answer")), "{away:?}");
+}
