@@ -15,7 +15,7 @@ use crate::verification::Verification;
 /// How long after its intent an attempt may still be sent to the platform. Long for a busy machine (commit to call takes
 /// milliseconds), and with the adapter's wait for a connection shorter than a lease, so that whoever takes the attempt
 /// over knows that nothing is sent any more.
-pub const ACT_WITHIN: Duration = Duration::from_secs(3);
+pub const ACT_WITHIN: Duration = Duration::from_secs(5);
 
 /// Identifies one row of the ledger; sorts by time. People see the step and the attempt's number instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -7,7 +7,7 @@ use overseer_model::Timestamp;
 use overseer_permit::{Claims, Permit, Refused, Ticket, Verifier};
 use overseer_provider_port::Witness;
 use overseer_runtime::{ApplyError, Consumer, Relay, fault_point, first_time};
-use overseer_storage::{StoreError, outbox};
+use overseer_storage::{StoreError, Tx, outbox};
 use tokio::sync::mpsc;
 
 use crate::attempt::{ACT_WITHIN, Attempt, AttemptId, Phase};
@@ -24,13 +24,18 @@ pub struct Intake {
     pub jobs: mpsc::UnboundedSender<Job>,
 }
 
-/// Why a ticket has to wait; its expiry bounds the wait.
 #[derive(Debug, thiserror::Error)]
-enum NotNow {
-    #[error("the platform did not answer in time")]
-    Silent,
-    #[error("another action on `{target}` is not verified yet")]
-    Busy { target: String },
+#[error("the platform did not answer in time")]
+struct Silent;
+
+/// Why a signed ticket is not followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum Declined {
+    #[error(transparent)]
+    Ticket(#[from] Refused),
+    /// Waiting here would hold up the tickets behind this one; the control plane knows when to sign again.
+    #[error("another action on the target is not verified yet")]
+    Busy,
 }
 
 #[async_trait]
@@ -51,18 +56,18 @@ impl Intake {
         }
         // Before the look, so that a platform that is away does not keep an old ticket waiting.
         if Timestamp::now() >= claims.expires {
-            return self.decline(event, claims, Refused::Expired).await;
+            return self.decline(event, claims, Refused::Expired.into()).await;
         }
         let snapshot = match self.platform.look(&claims.action.target().id).await {
             (Sight::Seen(snapshot), _) => snapshot,
-            (Sight::Gone, _) => return self.decline(event, claims, Refused::TargetDrift).await,
+            (Sight::Gone, _) => return self.decline(event, claims, Refused::TargetDrift.into()).await,
             (Sight::Unasked, Some(error)) => return Err(ApplyError::Peer(Box::new(error))),
-            (Sight::Unasked, None) => return Err(ApplyError::Peer(Box::new(NotNow::Silent))),
+            (Sight::Unasked, None) => return Err(ApplyError::Peer(Box::new(Silent))),
         };
         let now = Timestamp::now();
         match self.verifier.verify(ticket, snapshot.fingerprint, now) {
             Ok(permit) => self.begin(event, permit, snapshot.witness, now).await,
-            Err(refused) => self.decline(event, claims, refused).await,
+            Err(refused) => self.decline(event, claims, refused.into()).await,
         }
     }
 
@@ -101,10 +106,7 @@ impl Intake {
                 count("replayed");
                 Ok(())
             }
-            Opened::Busy => {
-                let target = attempt.target().id.clone();
-                Err(ApplyError::Peer(Box::new(NotNow::Busy { target })))
-            }
+            Opened::Busy => self.decline_in(tx, event, &attempt.claims, Declined::Busy, now).await,
         }
     }
 
@@ -118,14 +120,24 @@ impl Intake {
         Ok(())
     }
 
+    async fn decline(&self, event: &Event, claims: &Claims, why: Declined) -> Result<(), ApplyError> {
+        let Some(tx) = first_time(&self.ledger.db, event).await? else { return Ok(()) };
+        self.decline_in(tx, event, claims, why, Timestamp::now()).await
+    }
+
     /// A signed ticket that is not followed: the control plane is told, once.
-    async fn decline(&self, event: &Event, claims: &Claims, refused: Refused) -> Result<(), ApplyError> {
-        let now = Timestamp::now();
-        let Some(mut tx) = first_time(&self.ledger.db, event).await? else { return Ok(()) };
-        let (failure, label) = failure_of(refused);
+    async fn decline_in(
+        &self,
+        mut tx: Tx,
+        event: &Event,
+        claims: &Claims,
+        why: Declined,
+        now: Timestamp,
+    ) -> Result<(), ApplyError> {
+        let (failure, label) = failure_of(why);
         record::unfollowed(&mut tx.conn(), claims, "ticket.refused", label, now).await?;
         if self.ledger.decline(&mut tx.conn(), claims, now).await? {
-            let failed = record::failed(claims, failure, format!("{refused}; nothing was done"), now);
+            let failed = record::failed(claims, failure, format!("{why}; nothing was done"), now);
             let failed = record::event(&self.ledger.site, &event.key, event.trace.as_ref(), now, &failed)?;
             outbox::put(&mut tx.conn(), &failed).await?;
         }
@@ -139,7 +151,7 @@ impl Intake {
     /// A ticket that is not the control plane's word to this site: nobody is told anything about the step it names.
     async fn distrust(&self, event: &Event, refused: Refused) -> Result<(), ApplyError> {
         let Some(mut tx) = first_time(&self.ledger.db, event).await? else { return Ok(()) };
-        let (_, label) = failure_of(refused);
+        let (_, label) = failure_of(refused.into());
         record::untrusted(&mut tx.conn(), event, label, Timestamp::now()).await?;
         tx.commit().await?;
         count(label);
@@ -148,13 +160,15 @@ impl Intake {
     }
 }
 
-fn failure_of(refused: Refused) -> (v1::StepFailure, &'static str) {
-    match refused {
-        Refused::Malformed => (v1::StepFailure::TicketRefused, "malformed"),
-        Refused::Signature => (v1::StepFailure::TicketRefused, "signature"),
-        Refused::OtherSite => (v1::StepFailure::TicketRefused, "other_site"),
-        Refused::Expired => (v1::StepFailure::TicketExpired, "expired"),
-        Refused::TargetDrift => (v1::StepFailure::TargetDrift, "target_drift"),
+fn failure_of(why: Declined) -> (v1::StepFailure, &'static str) {
+    match why {
+        Declined::Ticket(Refused::Malformed) => (v1::StepFailure::TicketRefused, "malformed"),
+        Declined::Ticket(Refused::Signature) => (v1::StepFailure::TicketRefused, "signature"),
+        Declined::Ticket(Refused::OtherSite) => (v1::StepFailure::TicketRefused, "other_site"),
+        Declined::Ticket(Refused::Expired) => (v1::StepFailure::TicketExpired, "expired"),
+        Declined::Ticket(Refused::TargetDrift) => (v1::StepFailure::TargetDrift, "target_drift"),
+        // The same for the control plane: nothing was done, and a new ticket may be signed.
+        Declined::Busy => (v1::StepFailure::TicketExpired, "busy"),
     }
 }
 

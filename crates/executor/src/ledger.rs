@@ -18,7 +18,7 @@ use crate::attempt::{Acted, Attempt, AttemptId, Failure, Phase, State};
 use crate::verification::Verification;
 
 /// How long a claim outlives its process, hence how long a recovery on PostgreSQL waits.
-pub const LEASE: Duration = Duration::from_secs(8);
+pub const LEASE: Duration = Duration::from_secs(10);
 
 /// The right to write to one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub enum Opened {
     Now(Claim),
     /// This step and attempt, or this nonce, is in the ledger already.
     Replayed,
-    /// Another attempt on the same resource is not finished.
+    /// Another attempt on the same resource is not finished; actions on one resource are serial.
     Busy,
 }
 

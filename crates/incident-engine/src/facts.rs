@@ -94,7 +94,7 @@ async fn end_removed(conn: &mut Conn<'_>, fact: &Fact) -> Result<(), ApplyError>
     let now = Timestamp::now();
     let open = store::open_by_fingerprint(&mut *conn, incident::fingerprint(&fact.resource)).await?;
     let Some(kept) = open.filter(|kept| kept.incident.resource.id == fact.resource.id) else { return Ok(()) };
-    let Some(next) = incident::advance(&kept.incident, Move::Calm, now) else { return Ok(()) };
+    let Some(next) = incident::advance(&kept.incident, Move::Removed, now) else { return Ok(()) };
     let moment = Moment { at: fact.observed_at, what: What::Removed, evidence: vec![fact.id] };
     store::save(&mut *conn, &next, &[moment], kept.trace.as_ref()).await?;
     wire::announce(conn, &next, kept.trace, now, &wire::resolved(&next)).await

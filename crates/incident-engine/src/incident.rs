@@ -42,7 +42,10 @@ pub enum Event {
     StepInVain,
     /// A step was given up before anything was done.
     StepAbandoned,
+    /// The resource was calm for the quiet period.
     Calm,
+    /// The resource is no more.
+    Removed,
 }
 
 impl State {
@@ -51,14 +54,21 @@ impl State {
     pub const fn after(self, event: Event) -> Option<Self> {
         match (self, event) {
             (Self::Open, Event::StepBegun) => Some(Self::Resolving),
-            (Self::Open | Self::Resolving, Event::RecoveryProven) | (Self::Open, Event::Calm) => Some(Self::Resolved),
+            (Self::Open | Self::Resolving, Event::RecoveryProven | Event::Removed) | (Self::Open, Event::Calm) => {
+                Some(Self::Resolved)
+            }
             (Self::Resolving, Event::StepInVain | Event::StepAbandoned) => Some(Self::Open),
             // While a step is under way its verification decides, not the calm that it may have made itself.
             (Self::Resolving, Event::Calm | Event::StepBegun)
             | (Self::Open, Event::StepInVain | Event::StepAbandoned)
             | (
                 Self::Resolved,
-                Event::StepBegun | Event::RecoveryProven | Event::StepInVain | Event::StepAbandoned | Event::Calm,
+                Event::StepBegun
+                | Event::RecoveryProven
+                | Event::StepInVain
+                | Event::StepAbandoned
+                | Event::Calm
+                | Event::Removed,
             ) => None,
         }
     }
@@ -180,11 +190,15 @@ pub fn symptom(trouble: &Trouble) -> Moment {
 #[must_use]
 pub fn advance(incident: &Incident, event: Event, now: Timestamp) -> Option<Incident> {
     let state = incident.state.after(event)?;
-    let outcome = match event {
-        Event::StepBegun | Event::StepAbandoned => incident.outcome,
-        Event::RecoveryProven => Outcome::Resolved,
-        Event::StepInVain => Outcome::Unresolved,
-        Event::Calm => Outcome::Mitigated,
+    let outcome = match (event, incident.outcome) {
+        (Event::StepBegun | Event::StepAbandoned, before) => before,
+        (Event::RecoveryProven, _) => Outcome::Resolved,
+        (Event::StepInVain, _) => Outcome::Unresolved,
+        // To remove what a fix did not mend is no cure.
+        (Event::Removed, Outcome::Unresolved) => Outcome::Unresolved,
+        (Event::Removed, Outcome::Pending | Outcome::Resolved | Outcome::Mitigated) | (Event::Calm, _) => {
+            Outcome::Mitigated
+        }
     };
     let resolved_at = (state == State::Resolved).then_some(now);
     Some(Incident { state, outcome, resolved_at, updated_at: now, ..incident.clone() })
@@ -196,7 +210,7 @@ mod tests {
 
     #[test]
     fn every_state_answers_every_event() {
-        use Event::{Calm, RecoveryProven, StepAbandoned, StepBegun, StepInVain};
+        use Event::{Calm, Removed, RecoveryProven, StepAbandoned, StepBegun, StepInVain};
         use State::{Open, Resolved, Resolving};
         let table = [
             (Open, StepBegun, Some(Resolving)),
@@ -204,16 +218,19 @@ mod tests {
             (Open, StepInVain, None),
             (Open, StepAbandoned, None),
             (Open, Calm, Some(Resolved)),
+            (Open, Removed, Some(Resolved)),
             (Resolving, StepBegun, None),
             (Resolving, RecoveryProven, Some(Resolved)),
             (Resolving, StepInVain, Some(Open)),
             (Resolving, StepAbandoned, Some(Open)),
             (Resolving, Calm, None),
+            (Resolving, Removed, Some(Resolved)),
             (Resolved, StepBegun, None),
             (Resolved, RecoveryProven, None),
             (Resolved, StepInVain, None),
             (Resolved, StepAbandoned, None),
             (Resolved, Calm, None),
+            (Resolved, Removed, None),
         ];
         for (state, event, next) in table {
             assert_eq!(state.after(event), next, "{state:?} {event:?}");

@@ -115,7 +115,10 @@ fn text(incident: &Incident, name: &str, hypotheses: &[Hypothesis], timeline: &[
         (State::Open, Outcome::Pending | Outcome::Resolved | Outcome::Mitigated) => "It is open.".to_owned(),
         (State::Resolving, _) => "An approved step is under way.".to_owned(),
         (State::Resolved, Outcome::Resolved) => "It is resolved: the fix was verified.".to_owned(),
-        (State::Resolved, Outcome::Pending | Outcome::Mitigated | Outcome::Unresolved) => {
+        (State::Resolved, Outcome::Unresolved) => {
+            "A fix was carried out and did not help; then the container was removed.".to_owned()
+        }
+        (State::Resolved, Outcome::Pending | Outcome::Mitigated) => {
             "The trouble ended by itself or by somebody's hand; its cause was not proven.".to_owned()
         }
     });

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The services of the house.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "snake_case")]
 pub enum ServiceName {
     Collector,
     IncidentEngine,

@@ -95,7 +95,7 @@ impl Config {
     }
 
     pub fn listen(&self, service: ServiceName) -> anyhow::Result<SocketAddr> {
-        self.listen.get(&service).copied().with_context(|| format!("listen.{service} is not set"))
+        self.listen.get(&service).copied().with_context(|| format!("listen.{} is not set", service.snake()))
     }
 
     /// Where a service in another process is reached.

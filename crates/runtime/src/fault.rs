@@ -1,5 +1,6 @@
-//! Named points at which a test lets the process die: `OVERSEER_FAULT=after_act:kill:2` kills it with SIGKILL at the
-//! second passing. Compiled into debug builds only; a release build has neither the names nor the check.
+//! Named points at which a test lets the process die or wait: `OVERSEER_FAULT=executor_acted:kill:2` kills it with
+//! SIGKILL at the second passing, `OVERSEER_FAULT=executor_acted:hold:/tmp/held` makes the file and waits until it is
+//! removed. Compiled into debug builds only; a release build has neither the names nor the check.
 
 /// Passes a point by its name.
 #[macro_export]
@@ -11,27 +12,50 @@ macro_rules! fault_point {
 }
 
 #[cfg(debug_assertions)]
-pub fn pass(name: &str) {
-    use std::sync::OnceLock;
-    use std::sync::atomic::{AtomicU32, Ordering};
+enum Kind {
+    /// At the passing that makes it zero.
+    Kill { left: std::sync::atomic::AtomicU32 },
+    /// Once.
+    Hold { file: std::path::PathBuf, done: std::sync::atomic::AtomicBool },
+}
 
-    struct Fault {
-        point: String,
-        left: AtomicU32,
-    }
-    static FAULT: OnceLock<Option<Fault>> = OnceLock::new();
-    let fault = FAULT.get_or_init(|| {
+#[cfg(debug_assertions)]
+fn fault() -> Option<&'static (String, Kind)> {
+    static FAULT: std::sync::OnceLock<Option<(String, Kind)>> = std::sync::OnceLock::new();
+    let read = || {
         let text = std::env::var("OVERSEER_FAULT").ok()?;
-        let mut parts = text.split(':');
-        let (point, kind, count) = (parts.next()?, parts.next()?, parts.next()?);
-        let left = count.parse().ok().filter(|_| kind == "kill")?;
-        Some(Fault { point: point.to_owned(), left: AtomicU32::new(left) })
-    });
-    let Some(fault) = fault.as_ref().filter(|fault| fault.point == name) else { return };
-    if fault.left.fetch_sub(1, Ordering::SeqCst) == 1 {
-        let killed = std::process::Command::new("kill").args(["-9", &std::process::id().to_string()]).status();
-        // SIGKILL needs no answer; whoever comes here could not run `kill`.
-        eprintln!("fault point {name}: {killed:?}");
-        std::process::abort();
+        let mut parts = text.splitn(3, ':');
+        let (point, kind, value) = (parts.next()?, parts.next()?, parts.next()?);
+        let kind = match kind {
+            "kill" => Kind::Kill { left: value.parse::<u32>().ok()?.into() },
+            "hold" => Kind::Hold { file: value.into(), done: false.into() },
+            _ => return None,
+        };
+        Some((point.to_owned(), kind))
+    };
+    FAULT.get_or_init(read).as_ref()
+}
+
+#[cfg(debug_assertions)]
+pub fn pass(name: &str) {
+    use std::sync::atomic::Ordering;
+
+    let Some((_, kind)) = fault().filter(|(point, _)| point == name) else { return };
+    match kind {
+        Kind::Kill { left } => {
+            if left.fetch_sub(1, Ordering::SeqCst) == 1 {
+                let killed = std::process::Command::new("kill").args(["-9", &std::process::id().to_string()]).status();
+                // SIGKILL needs no answer; whoever comes here could not run `kill`.
+                eprintln!("fault point {name}: {killed:?}");
+                std::process::abort();
+            }
+        }
+        Kind::Hold { file, done } => {
+            if !done.swap(true, Ordering::SeqCst) && std::fs::write(file, name).is_ok() {
+                while file.exists() {
+                    std::thread::sleep(std::time::Duration::from_millis(5));
+                }
+            }
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Logs, traces and metrics of the process. Trace context travels in the events' `traceparent`, whether or not traces
 //! are exported, so that one trace leads from the engine's event to the verification.
 
+use std::io::IsTerminal;
+
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::WithExportConfig;
@@ -63,7 +65,10 @@ impl Telemetry {
         }
         let provider = provider.build();
         let lines = match config.log_format {
-            LogFormat::Text => tracing_subscriber::fmt::layer().with_writer(std::io::stderr).boxed(),
+            LogFormat::Text => {
+                let colours = std::io::stderr().is_terminal();
+                tracing_subscriber::fmt::layer().with_ansi(colours).with_writer(std::io::stderr).boxed()
+            }
             LogFormat::Json => tracing_subscriber::fmt::layer().json().with_writer(std::io::stderr).boxed(),
         };
         let spans = tracing_opentelemetry::layer().with_tracer(provider.tracer("overseer"));

@@ -71,14 +71,16 @@ pub async fn append(conn: &mut Conn<'_>, record: &Record<'_>) -> Result<(), Stor
     Ok(())
 }
 
-/// Reads the whole chain and compares each hash, and the last with the head.
+/// Reads the whole chain and compares each hash, the last with the head, and the number of entries with the head's.
+/// What was appended since the check began is left to the next one.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn verify(conn: &mut Conn<'_>) -> Result<Check, StoreError> {
-    let (head_sequence, head): (i64, String) = on!(&mut *conn, c => sqlx::query_as(
-        "SELECT sequence, hash FROM audit_head WHERE id = 1").fetch_one(c).await)?;
-    let entries = u64::try_from(head_sequence).unwrap_or(0);
+    // One statement sees one state of both tables.
+    let found: Option<(i64, String, i64)> = on!(&mut *conn, c => sqlx::query_as(
+        "SELECT sequence, hash, (SELECT COUNT(*) FROM audit) FROM audit_head WHERE id = 1").fetch_optional(c).await)?;
+    let Some((head_sequence, head, count)) = found else { return Ok(broken(0, 1)) };
     let (mut before, mut last) = (String::new(), 0);
     loop {
         let rows: Vec<Row> = on!(&mut *conn, c => sqlx::query_as(
@@ -90,17 +92,30 @@ pub async fn verify(conn: &mut Conn<'_>) -> Result<Check, StoreError> {
         }
         for row in rows {
             if row.sequence != last + 1 || hash(&row, &before) != row.hash {
-                return Ok(Check::Broken { entries, at: u64::try_from(last + 1).unwrap_or(0) });
+                return Ok(broken(head_sequence, last + 1));
             }
             last = row.sequence;
             before = row.hash;
         }
     }
-    if last == head_sequence && before == head {
-        Ok(Check::Intact { entries, head })
+    if last != head_sequence {
+        Ok(broken(head_sequence, last + 1))
+    } else if before != head {
+        Ok(broken(head_sequence, last.max(1)))
+    } else if count != head_sequence {
+        // Whoever adds an entry without moving the head, or sets the head back.
+        Ok(broken(head_sequence, head_sequence + 1))
     } else {
-        Ok(Check::Broken { entries, at: u64::try_from(last + 1).unwrap_or(0) })
+        Ok(Check::Intact { entries: unsigned(head_sequence), head })
     }
+}
+
+fn broken(entries: i64, at: i64) -> Check {
+    Check::Broken { entries: unsigned(entries), at: unsigned(at) }
+}
+
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
 }
 
 /// Entries before `before` (all when absent), newest first.

@@ -4,7 +4,7 @@
 use overseer_contract::Event;
 use overseer_model::Timestamp;
 
-use crate::{Conn, StoreError, on, row};
+use crate::{Conn, StoreError, clean, on, row};
 
 row! {
     struct Row {
@@ -36,7 +36,7 @@ impl TryFrom<Row> for Event {
 pub async fn put(conn: &mut Conn<'_>, event: &Event) -> Result<(), StoreError> {
     on!(conn, c => sqlx::query(
         "INSERT INTO outbox (id, kind, site, ordering_key, at, trace, data) VALUES ($1, $2, $3, $4, $5, $6, $7)")
-        .bind(event.id.to_string()).bind(event.kind.as_str()).bind(event.site.as_str()).bind(&event.key)
+        .bind(event.id.to_string()).bind(event.kind.as_str()).bind(event.site.as_str()).bind(clean(&event.key))
         .bind(event.at.micros()).bind(event.trace.as_ref().map(ToString::to_string)).bind(&event.data)
         .execute(c).await.map(drop))?;
     Ok(())

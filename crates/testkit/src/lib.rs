@@ -11,6 +11,7 @@
 mod crashing;
 mod docker;
 mod nats;
+mod overseer;
 mod peer;
 mod postgres;
 mod until;
@@ -19,6 +20,7 @@ mod webhook;
 pub use crashing::{CrashPlan, Crashes, Crashing};
 pub use docker::{Docker, DockerEvent, DockerEvents};
 pub use nats::Nats;
+pub use overseer::{Mode, Overseer, http_get};
 pub use postgres::Postgres;
 pub use until::until;
 pub use webhook::{Hook, WebhookReceiver};

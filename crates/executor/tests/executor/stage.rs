@@ -19,6 +19,7 @@ use overseer_provider_port::Observe;
 use overseer_runtime::{Base, Health, Peers, Relay, RunError, Secret, run_until_stopped};
 use overseer_storage::{Db, Durability, Location, audit};
 use overseer_testkit::{Postgres, until};
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -48,28 +49,40 @@ impl Handler for Heard {
 pub struct Stage {
     signer: Signer,
     bus: InProcess,
+    /// To read with.
     db: Db,
+    location: Location,
     heard: Arc<Heard>,
     listening: JoinHandle<()>,
     _folder: tempfile::TempDir,
 }
 
+/// With a runtime and a store of its own, as a process has, so that nothing of it is left when it is killed.
 pub struct Process {
     pub health: Health,
     pub peers: Peers,
     stop: CancellationToken,
-    running: JoinHandle<Result<(), RunError>>,
+    running: Option<JoinHandle<Result<(), RunError>>>,
+    runtime: Option<Runtime>,
 }
 
 impl Process {
-    /// As SIGKILL would: nothing of it runs on.
-    pub async fn kill(self) {
-        self.running.abort();
-        assert!(self.running.await.unwrap_err().is_cancelled());
+    /// As SIGKILL would.
+    pub async fn kill(mut self) {
+        let runtime = self.runtime.take().unwrap();
+        tokio::task::spawn_blocking(move || runtime.shutdown_timeout(SOON)).await.unwrap();
     }
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         self.stop.cancel();
-        self.running.await.unwrap().unwrap();
+        self.running.take().unwrap().await.unwrap().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
@@ -98,7 +111,7 @@ impl Stage {
         let handler = heard.clone();
         let listening = tokio::spawn(async move { subscription.run(handler, CancellationToken::new()).await.unwrap() });
         let signer = Signer::from_pkcs8(&Signer::generate().unwrap()).unwrap();
-        Self { signer, bus, db, heard, listening, _folder: folder }
+        Self { signer, bus, db, location, heard, listening, _folder: folder }
     }
 
     pub async fn start(&self, platform: Arc<impl Observe + Act + 'static>, window_s: u32) -> Process {
@@ -106,22 +119,26 @@ impl Stage {
     }
 
     pub async fn start_with(&self, observe: Arc<dyn Observe>, act: Arc<dyn Act>, window_s: u32) -> Process {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let location = self.location.clone();
+        let open = async move { Db::open(&location, ServiceName::Executor, Durability::Process, MIGRATIONS).await };
         let secret = Arc::new(Secret::random().unwrap());
         let base = Base {
             service: ServiceName::Executor,
             site: home(),
-            db: self.db.clone(),
+            db: runtime.spawn(open).await.unwrap().unwrap(),
             bus: Arc::new(self.bus.clone()),
             peers: Peers::new(secret, &HashMap::new()).unwrap(),
             relay: Relay::default(),
             health: Health::default(),
             stop: CancellationToken::new(),
         };
+        let (health, peers, stop) = (base.health.clone(), base.peers.clone(), base.stop.clone());
         let config = ExecutorConfig { docker_host: String::new(), window_s };
         let verifier = Verifier::new(self.signer.public_key(), home());
-        let service = build(base.clone(), config, verifier, observe, act).await.unwrap();
-        let running = tokio::spawn(run_until_stopped(vec![service], vec![], base.stop.clone()));
-        Process { health: base.health, peers: base.peers, stop: base.stop, running }
+        let service = runtime.spawn(build(base, config, verifier, observe, act)).await.unwrap().unwrap();
+        let running = Some(runtime.spawn(run_until_stopped(vec![service], vec![], stop.clone())));
+        Process { health, peers, stop, running, runtime: Some(runtime) }
     }
 
     /// Dispatches; returns when the executor has taken it in.

@@ -3,7 +3,6 @@
 #[test]
 fn an_effect_needs_a_permit_and_uses_it_up() {
     let cases = trybuild::TestCases::new();
-    cases.pass("tests/ui/one_permit_one_effect.rs");
     cases.compile_fail("tests/ui/no_permit.rs");
     cases.compile_fail("tests/ui/made_by_hand.rs");
     cases.compile_fail("tests/ui/made_of_parts.rs");

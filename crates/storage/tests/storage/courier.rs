@@ -1,0 +1,133 @@
+//! Outbox, inbox, and what was put aside.
+
+use overseer_contract::Event;
+use overseer_storage::inbox::Sight;
+use overseer_storage::{Db, audit, inbox, outbox};
+
+use crate::place::{Place, at, event, read, write};
+
+async fn put(db: &Db, events: &[Event]) {
+    write(db, async |conn| {
+        for event in events {
+            outbox::put(conn, event).await?;
+        }
+        Ok(())
+    })
+    .await;
+}
+
+async fn waiting(db: &Db) -> Vec<Event> {
+    read(db, async |conn| outbox::waiting(conn, 100).await).await
+}
+
+pub async fn keeps_no_event_of_a_transaction_that_was_rolled_back(place: &Place) {
+    let db = place.open().await;
+    let mut tx = db.begin_write().await.unwrap();
+    outbox::put(&mut tx.conn(), &event("a")).await.unwrap();
+    drop(tx);
+    assert_eq!(waiting(&db).await, []);
+}
+
+pub async fn gives_events_back_exactly_and_in_the_order_of_their_making(place: &Place) {
+    let db = place.open().await;
+    let mut events: Vec<Event> = ["b", "a", "b", "c"].map(event).to_vec();
+    events[2].trace = None;
+    events[3].data = r#"{"text":"ünï ☃ \" ' $1 \u0000"}"#.to_owned();
+    for made in [&events[2], &events[0], &events[3], &events[1]] {
+        put(&db, std::slice::from_ref(made)).await;
+    }
+    assert_eq!(waiting(&db).await, events);
+    let two = read(&db, async |conn| outbox::waiting(conn, 2).await).await;
+    assert_eq!(two, events[..2]);
+}
+
+pub async fn gives_an_event_until_it_was_sent_and_all_again_when_asked(place: &Place) {
+    let db = place.open().await;
+    let events = ["a", "b", "c"].map(event);
+    put(&db, &events).await;
+    write(&db, async |conn| outbox::mark_relayed(conn, &events[..2], at(1)).await).await;
+    assert_eq!(waiting(&db).await, events[2..]);
+    assert_eq!(write(&db, async |conn| outbox::send_again(conn).await).await, 2, "only what was sent");
+    assert_eq!(waiting(&db).await, events);
+}
+
+pub async fn forgets_sent_events_and_keeps_waiting_ones(place: &Place) {
+    let db = place.open().await;
+    let [early, late, never] = ["a", "b", "c"].map(event);
+    put(&db, &[early.clone(), late.clone(), never.clone()]).await;
+    write(&db, async |conn| outbox::mark_relayed(conn, &[early], at(1)).await).await;
+    write(&db, async |conn| outbox::mark_relayed(conn, std::slice::from_ref(&late), at(2)).await).await;
+    write(&db, async |conn| outbox::prune(conn, at(2)).await).await;
+    write(&db, async |conn| outbox::send_again(conn).await).await;
+    assert_eq!(waiting(&db).await, [late, never]);
+}
+
+pub async fn sees_an_event_first_once(place: &Place) {
+    let db = place.open().await;
+    let [one, other] = ["a", "a"].map(event);
+    let mut sights = Vec::new();
+    for event in [&one, &one, &other, &one] {
+        sights.push(write(&db, async |conn| inbox::see(conn, event.id, at(1)).await).await);
+    }
+    assert_eq!(sights, [Sight::First, Sight::Repeated, Sight::First, Sight::Repeated]);
+}
+
+pub async fn sees_an_event_first_again_when_applying_it_failed(place: &Place) {
+    let db = place.open().await;
+    let event = event("a");
+    let mut tx = db.begin_write().await.unwrap();
+    assert_eq!(inbox::see(&mut tx.conn(), event.id, at(1)).await.unwrap(), Sight::First);
+    drop(tx);
+    assert_eq!(write(&db, async |conn| inbox::see(conn, event.id, at(1)).await).await, Sight::First);
+}
+
+pub async fn only_one_of_many_sees_an_event_first(place: &Place) {
+    let dbs = [place.open().await, place.open().await];
+    for _ in 0..5 {
+        let id = event("a").id;
+        let mut tasks = tokio::task::JoinSet::new();
+        for task in 0..8 {
+            let db = dbs[task % 2].clone();
+            tasks.spawn(async move { write(&db, async |conn| inbox::see(conn, id, at(1)).await).await });
+        }
+        let firsts = tasks.join_all().await.into_iter().filter(|sight| *sight == Sight::First).count();
+        assert_eq!(firsts, 1);
+    }
+}
+
+pub async fn forgets_what_was_seen_long_ago(place: &Place) {
+    let db = place.open().await;
+    let [early, late] = ["a", "b"].map(event);
+    write(&db, async |conn| inbox::see(conn, early.id, at(1)).await).await;
+    write(&db, async |conn| inbox::see(conn, late.id, at(2)).await).await;
+    write(&db, async |conn| inbox::prune(conn, at(2)).await).await;
+    assert_eq!(write(&db, async |conn| inbox::see(conn, late.id, at(3)).await).await, Sight::Repeated);
+    assert_eq!(write(&db, async |conn| inbox::see(conn, early.id, at(3)).await).await, Sight::First);
+}
+
+pub async fn counts_each_event_that_was_put_aside_once(place: &Place) {
+    let db = place.open().await;
+    assert_eq!(read(&db, async |conn| inbox::parked(conn).await).await, 0);
+    let [one, other] = ["a", "b"].map(event);
+    for event in [&one, &one, &other] {
+        write(&db, async |conn| inbox::park(conn, event, "does not read", at(1)).await).await;
+    }
+    assert_eq!(read(&db, async |conn| inbox::parked(conn).await).await, 2);
+}
+
+pub async fn replaces_nul_in_text(place: &Place) {
+    let db = place.open().await;
+    write(&db, async |conn| {
+        inbox::park(conn, &event("a"), "bad\0text", at(1)).await?;
+        outbox::put(conn, &event("docker/ct\0x")).await?;
+        let record = audit::Record { at: at(1), actor: "m\0", action: "a\0", object: "\0o", detail: "\0" };
+        audit::append(conn, &record).await
+    })
+    .await;
+    assert_eq!(waiting(&db).await[0].key, "docker/ct\u{fffd}x");
+    let entry = read(&db, async |conn| audit::list(conn, None, 1).await).await.remove(0);
+    let texts = [entry.actor, entry.action, entry.object, entry.detail];
+    assert_eq!(texts, ["m\u{fffd}", "a\u{fffd}", "\u{fffd}o", "\u{fffd}"]);
+    let check = read(&db, async |conn| audit::verify(conn).await).await;
+    assert!(matches!(check, audit::Check::Intact { entries: 1, .. }), "{check:?}");
+}
