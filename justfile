@@ -40,11 +40,15 @@ fmt:
     cargo fmt --all
 
 # Run every benchmark
-bench: bench-loop
+bench: bench-loop bench-idle
 
-# Measure the whole loop, from a crash to the notice and the restart
-bench-loop *ARGS:
-    cargo bench --workspace --bench loop "$@"
+# From a container's death to the incident committed and the webhook received, in both modes
+bench-loop:
+    cargo bench --workspace --bench loop
+
+# Resident memory and processor time with 20 containers watched
+bench-idle:
+    cargo bench --workspace --bench idle
 
 # Control private peers under .dev/services: start|stop|status of docker, nats, postgres (all by default)
 services ACTION *WHICH:

@@ -104,8 +104,10 @@ pub async fn by_id(conn: &mut Conn<'_>, id: IncidentId) -> Result<Option<Kept>, 
     one(conn, "id = $1", id.to_string()).await
 }
 
+/// Whoever reads an incident in a transaction may change it there; facts and outcomes come at the same time.
 async fn one(conn: &mut Conn<'_>, condition: &'static str, value: String) -> Result<Option<Kept>, StoreError> {
-    let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM incident WHERE {condition}"));
+    let lock = conn.for_update();
+    let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM incident WHERE {condition}{lock}"));
     let row: Option<Row> = on!(conn, c => sqlx::query_as(sql).bind(value).fetch_optional(c).await)?;
     row.map(Kept::try_from).transpose()
 }

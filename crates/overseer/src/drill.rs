@@ -209,7 +209,7 @@ async fn watch(
     docker.start_container(id, None::<StartContainerOptions>).await.context("the drill's container does not start")?;
     let mut crashes = 0;
     let mut screen = Screen { crash: None };
-    let mut loop_ = Loop { incident: String::new(), acted: false };
+    let mut story = Story { incident: String::new(), ending, unresolved: false, refused: false };
     loop {
         tokio::select! {
             biased;
@@ -225,7 +225,7 @@ async fn watch(
             }
             next = told.next() => {
                 let told = next.context("Overseer ended the live events: is it being stopped?")??;
-                if loop_.on(client, &screen, &told, id, ending).await? == Next::Done {
+                if story.on(client, &screen, &told, id).await? == Next::Done {
                     return Ok(());
                 }
             }
@@ -239,20 +239,16 @@ enum Next {
     Done,
 }
 
-struct Loop {
+/// What the drill has seen of its incident.
+struct Story {
     incident: String,
-    acted: bool,
+    ending: Ending,
+    unresolved: bool,
+    refused: bool,
 }
 
-impl Loop {
-    async fn on(
-        &mut self,
-        client: &Client,
-        screen: &Screen,
-        told: &Told,
-        id: &str,
-        ending: Ending,
-    ) -> anyhow::Result<Next> {
+impl Story {
+    async fn on(&mut self, client: &Client, screen: &Screen, told: &Told, id: &str) -> anyhow::Result<Next> {
         if let Some(pb::IncidentDetected { incident: Some(incident) }) = told.read() {
             if incident.resource.as_ref().is_some_and(|resource| resource.id == id) {
                 screen.step("detected", &format!("{} {}", incident.id, incident.title));
@@ -264,15 +260,38 @@ impl Loop {
         if self.incident.is_empty() || !told.data.to_string().contains(&self.incident) {
             return Ok(Next::Goes);
         }
-        if let Some(pb::PlanReady { plan: Some(plan) }) = told.read() {
-            screen.step("proposed", &format!("{} {}", plan.id, plan.title));
-        } else if let Some(pb::ApprovalRequired { plan: Some(plan) }) = told.read() {
+        if let Some(pb::ApprovalRequired { plan: Some(plan) }) = told.read() {
             screen.step("asked", &format!("for approval of {}", plan.id));
             cli::approve(client, &plan.id).await?;
+        } else {
+            self.plan(screen, told);
+            self.step(screen, told);
+            self.outcome(screen, told)?;
+        }
+        let over = match self.ending {
+            Ending::Recovers => told.read::<pb::IncidentResolved>().is_some(),
+            Ending::NeverRecovers => self.unresolved && self.refused,
+        };
+        if over {
+            screen.step("story", &format!("overseer incident show {}", self.incident));
+        }
+        Ok(if over { Next::Done } else { Next::Goes })
+    }
+
+    fn plan(&mut self, screen: &Screen, told: &Told) {
+        if let Some(pb::PlanReady { plan: Some(plan) }) = told.read() {
+            screen.step("proposed", &format!("{} {}", plan.id, plan.title));
         } else if let Some(granted) = told.read::<pb::ApprovalGranted>() {
             screen.step("approved", &format!("by {}", granted.approved_by));
-        } else if let Some(pb::StepActed { .. }) = told.read() {
-            self.acted = true;
+        } else if let Some(pb::PlanRejected { plan: Some(plan) }) = told.read() {
+            let reason = plan.refusal.map(|refusal| refusal.reason).unwrap_or_default();
+            screen.step("refused", &reason);
+            self.refused = true;
+        }
+    }
+
+    fn step(&self, screen: &Screen, told: &Told) {
+        if told.read::<pb::StepActed>().is_some() {
             screen.step("restarted", "by the executor, with a signed ticket");
         } else if let Some(pb::StepVerified { verification: Some(verification), .. }) = told.read() {
             let verdict = verification.verdict().as_str_name().trim_start_matches("VERDICT_").to_lowercase();
@@ -280,19 +299,23 @@ impl Loop {
             screen.step("verified", &format!("{verdict}: {}", checks.join("; ")));
         } else if let Some(failed) = told.read::<pb::StepFailed>() {
             screen.step("failed", &failed.detail);
-        } else if let Some(pb::PlanRejected { plan: Some(plan) }) = told.read() {
-            let reason = plan.refusal.map(|refusal| refusal.reason).unwrap_or_default();
-            screen.step("refused", &reason);
-            return self.ended(screen, ending, Ending::NeverRecovers);
-        } else if let Some(pb::IncidentUpdated { incident: Some(incident) }) = told.read() {
-            if self.acted && incident.outcome() == pb::Outcome::Unresolved {
-                screen.step("recorded", "outcome unresolved");
-            }
-        } else if let Some(pb::IncidentResolved { .. }) = told.read() {
-            screen.step("recorded", "outcome resolved");
-            return self.ended(screen, ending, Ending::Recovers);
         }
-        Ok(Next::Goes)
+    }
+
+    fn outcome(&mut self, screen: &Screen, told: &Told) -> anyhow::Result<()> {
+        if let Some(pb::IncidentUpdated { incident: Some(incident) }) = told.read() {
+            if incident.outcome() == pb::Outcome::Unresolved && !self.unresolved {
+                screen.step("recorded", "outcome unresolved");
+                self.unresolved = true;
+            }
+        } else if let Some(pb::IncidentResolved { incident: Some(incident) }) = told.read() {
+            let outcome = incident.outcome().as_str_name().trim_start_matches("OUTCOME_").to_lowercase();
+            screen.step("recorded", &format!("outcome {outcome}"));
+            if self.ending == Ending::NeverRecovers || incident.outcome() != pb::Outcome::Resolved {
+                anyhow::bail!("the drill ended in another way than it should");
+            }
+        }
+        Ok(())
     }
 
     async fn narrate(&self, client: &Client, screen: &Screen) -> anyhow::Result<()> {
@@ -301,10 +324,5 @@ impl Loop {
         let narrative = detail.narrative.unwrap_or_default();
         screen.step("narrated", narrative.symptoms.first().map_or("", String::as_str));
         Ok(())
-    }
-
-    fn ended(&self, screen: &Screen, wanted: Ending, got: Ending) -> anyhow::Result<Next> {
-        screen.step("story", &format!("overseer incident show {}", self.incident));
-        if wanted == got { Ok(Next::Done) } else { Err(anyhow::anyhow!("the drill ended in another way than it should")) }
     }
 }

@@ -1,11 +1,14 @@
 //! A durable consumer: applies each event once, in a transaction that also records it in the inbox; tries again with
 //! backoff; puts an event aside after its last attempt, so that the stream goes on.
 
+use std::any::Any;
 use std::error::Error;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::FutureExt;
 use overseer_bus::{Delivery, Handler, Verdict};
 use overseer_contract::{BadEvent, BadWire, Event};
 use overseer_model::{ServiceName, Timestamp};
@@ -83,12 +86,15 @@ struct Applier<C> {
 impl<C: Consumer> Handler for Applier<C> {
     async fn handle(&self, delivery: &Delivery) -> Verdict {
         let span = telemetry::span_of(&delivery.event, self.service);
-        let result = self.consumer.apply(&delivery.event).instrument(span).await;
-        let Err(error) = result else { return Verdict::Done };
+        let result = AssertUnwindSafe(self.consumer.apply(&delivery.event).instrument(span)).catch_unwind().await;
+        let (error, outage) = match result {
+            Ok(Ok(())) => return Verdict::Done,
+            Ok(Err(error)) => (with_causes(&error), error.is_outage()),
+            // Else an event that panics would hold up its key for ever. Its transaction was rolled back.
+            Err(panic) => (format!("the consumer panicked: {}", text_of(panic.as_ref())), false),
+        };
         let (kind, attempt) = (delivery.event.kind, delivery.attempt);
-        let again = attempt < ATTEMPTS || error.is_outage();
-        let error = with_causes(&error);
-        if again {
+        if attempt < ATTEMPTS || outage {
             tracing::warn!(service = %self.service, %kind, attempt, error, "an event is tried again");
             return Verdict::Again { after: backoff(attempt) };
         }
@@ -112,6 +118,11 @@ impl<C> Applier<C> {
         inbox::park(&mut tx.conn(), event, error, Timestamp::now()).await?;
         tx.commit().await
     }
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a text")
 }
 
 /// An error and its causes in one line.

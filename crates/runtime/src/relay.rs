@@ -17,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 const SWEEP: Duration = Duration::from_secs(2);
 /// Events on their way at once.
 const IN_FLIGHT: usize = 256;
+/// Waiting events that are read at once.
+const PAGE: i64 = 1024;
 const BUS_LIFE: &str = "bus_incarnation";
 
 /// To be woken after each commit that wrote to the outbox.
@@ -33,27 +35,33 @@ impl Relay {
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut sending = FuturesUnordered::new();
-        let mut busy = HashSet::new();
+        let mut keys = Keys::default();
         loop {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
                 Some((event, result)) = sending.next(), if !sending.is_empty() => {
                     let mut sent = Vec::new();
-                    settle(event, result, &mut busy, &mut sent);
+                    settle(event, result, &mut keys, &mut sent);
                     while let Some(Some((event, result))) = futures::FutureExt::now_or_never(sending.next()) {
-                        settle(event, result, &mut busy, &mut sent);
+                        settle(event, result, &mut keys, &mut sent);
                     }
                     let marked = mark(&db, &sent).await;
+                    if marked.is_err() {
+                        keys.resting.extend(sent.into_iter().map(|event| event.key));
+                    }
                     report(marked);
                 }
-                _ = sweep.tick() => report(check_bus(&db, bus.as_ref()).await),
+                _ = sweep.tick() => {
+                    keys.resting.clear();
+                    report(check_bus(&db, bus.as_ref()).await);
+                }
                 () = self.0.notified() => {}
             }
-            match next(&db, &busy).await {
+            match next(&db, &keys).await {
                 Ok(events) => {
                     for event in events {
-                        busy.insert(event.key.clone());
+                        keys.sending.insert(event.key.clone());
                         let bus = bus.clone();
                         sending.push(async move {
                             let result = bus.publish(&event).await;
@@ -67,8 +75,24 @@ impl Relay {
     }
 }
 
-fn settle(event: Event, result: Result<(), BusError>, busy: &mut HashSet<String>, sent: &mut Vec<Event>) {
-    busy.remove(&event.key);
+/// The keys whose next event has to wait.
+#[derive(Default)]
+struct Keys {
+    /// One is on its way.
+    sending: HashSet<String>,
+    /// One was refused, or could not be marked as sent; again at the next sweep, so that a bus or a disk in trouble is
+    /// not asked without pause.
+    resting: HashSet<String>,
+}
+
+impl Keys {
+    fn hold(&self, key: &str) -> bool {
+        self.sending.contains(key) || self.resting.contains(key)
+    }
+}
+
+fn settle(event: Event, result: Result<(), BusError>, keys: &mut Keys, sent: &mut Vec<Event>) {
+    keys.sending.remove(&event.key);
     match result {
         Ok(()) => sent.push(event),
         Err(BusError::TooLarge { bytes, limit }) => {
@@ -80,23 +104,27 @@ fn settle(event: Event, result: Result<(), BusError>, busy: &mut HashSet<String>
         Err(error) => {
             metrics::counter!("overseer_relay_refused_total").increment(1);
             tracing::warn!(kind = %event.kind, error = &error as &dyn std::error::Error, "an event waits in the outbox");
+            keys.resting.insert(event.key);
         }
     }
 }
 
-/// The oldest waiting event of each key that is not on its way.
-async fn next(db: &Db, busy: &HashSet<String>) -> Result<Vec<Event>, StoreError> {
-    if busy.len() >= IN_FLIGHT {
-        return Ok(Vec::new());
+/// The oldest waiting event of each key that need not wait. Looks past any number of events of keys that must.
+async fn next(db: &Db, keys: &Keys) -> Result<Vec<Event>, StoreError> {
+    let free = IN_FLIGHT.saturating_sub(keys.sending.len());
+    let (mut found, mut taken, mut after) = (Vec::new(), HashSet::new(), None);
+    if free == 0 {
+        return Ok(found);
     }
     let mut reader = db.reader().await?;
-    let waiting = outbox::waiting(&mut reader.conn(), i64::try_from(IN_FLIGHT * 4).unwrap_or(i64::MAX)).await?;
-    let mut taken = HashSet::new();
-    Ok(waiting
-        .into_iter()
-        .filter(|event| !busy.contains(&event.key) && taken.insert(event.key.clone()))
-        .take(IN_FLIGHT - busy.len())
-        .collect())
+    while found.is_empty() {
+        let page = outbox::waiting(&mut reader.conn(), after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        let ready = page.into_iter().filter(|event| !keys.hold(&event.key) && taken.insert(event.key.clone()));
+        found.extend(ready.take(free));
+    }
+    Ok(found)
 }
 
 async fn mark(db: &Db, sent: &[Event]) -> Result<(), StoreError> {

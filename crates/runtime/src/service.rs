@@ -12,7 +12,7 @@ use axum::Router;
 use overseer_bus::{Bus, BusError};
 use overseer_model::{ServiceName, Site, Timestamp};
 use overseer_storage::{Db, StoreError, inbox, outbox};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
@@ -65,6 +65,10 @@ pub enum RunError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+    #[error("{name} ended before it was asked to: look at the log, then start Overseer again")]
+    Ended { name: &'static str },
+    #[error("a task panicked: this is a fault of Overseer")]
+    Panic(#[source] JoinError),
     #[error("the bus failed")]
     Bus(#[from] BusError),
     #[error("work in hand did not end within {0:?}")]
@@ -156,28 +160,29 @@ pub async fn run_until_stopped(
 ) -> Result<(), RunError> {
     let mut running = JoinSet::new();
     for task in services.into_iter().flat_map(|service| service.tasks).chain(others) {
-        let Task { name, run } = task;
-        running.spawn(async move { (name, run.await) });
+        let (Task { name, run }, stop) = (task, stop.clone());
+        running.spawn(async move {
+            let ended = run.await;
+            if stop.is_cancelled() { ended } else { ended.and(Err(RunError::Ended { name })) }
+        });
     }
-    let mut outcome = Ok(());
-    while let Some(ended) = tokio::select! {
-        ended = running.join_next() => ended,
-        () = stop.cancelled() => None,
-    } {
-        let result = match ended {
-            Ok((_, Ok(()))) if !stop.is_cancelled() => continue,
-            Ok((_, result)) => result,
-            Err(panic) => Err(RunError::Task { name: "a task", source: panic.into() }),
-        };
-        if result.is_err() {
-            outcome = result;
-            break;
-        }
-    }
+    let mut outcome = tokio::select! {
+        biased;
+        () = stop.cancelled() => Ok(()),
+        Some(ended) = running.join_next() => outcome_of(ended),
+    };
     stop.cancel();
-    let drained = tokio::time::timeout(GRACE, async { while running.join_next().await.is_some() {} }).await;
-    match drained {
+    let drained = tokio::time::timeout(GRACE, async {
+        while let Some(ended) = running.join_next().await {
+            outcome = std::mem::replace(&mut outcome, Ok(())).and(outcome_of(ended));
+        }
+    });
+    match drained.await {
         Ok(()) => outcome,
         Err(_) => outcome.and(Err(RunError::Grace(GRACE))),
     }
+}
+
+fn outcome_of(ended: Result<Result<(), RunError>, JoinError>) -> Result<(), RunError> {
+    ended.unwrap_or_else(|panic| Err(RunError::Panic(panic)))
 }

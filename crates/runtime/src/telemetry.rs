@@ -47,12 +47,14 @@ pub enum TelemetryError {
 pub struct Telemetry(SdkTracerProvider);
 
 impl Telemetry {
-    /// Starts logs and traces of this process. Call once, inside the runtime.
+    /// Starts logs, traces and metrics of this process. Call once, inside the runtime.
     ///
     /// # Errors
     /// When the filter or the endpoint does not parse.
     pub fn start(config: &TelemetryConfig) -> Result<Self, TelemetryError> {
         let filter = EnvFilter::try_new(&config.log_filter).map_err(TelemetryError::Filter)?;
+        // What is counted before the first look at /metrics counts too.
+        crate::host::recorder();
         let mut provider = SdkTracerProvider::builder()
             .with_resource(Resource::builder().with_service_name("overseer").build());
         if !config.otlp_endpoint.is_empty() {

@@ -172,7 +172,14 @@ impl Db {
     /// When no connection is to be had.
     pub async fn begin_write(&self) -> Result<Tx, StoreError> {
         Ok(match self {
-            Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Sqlite { write, .. } => Tx::Sqlite(match write.begin_with("BEGIN IMMEDIATE").await {
+                // SQLite rolled a transaction back by itself, as it does on a full disk, and sqlx still counts it.
+                Err(sqlx::Error::InvalidSavePointStatement) => {
+                    write.acquire().await?.close().await?;
+                    write.begin_with("BEGIN IMMEDIATE").await?
+                }
+                begun => begun?,
+            }),
             Self::Postgres(pool) => Tx::Pg(pool.begin().await?),
         })
     }

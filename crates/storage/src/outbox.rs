@@ -2,7 +2,7 @@
 //! were sent, so that a bus that lost its data can be given them again.
 
 use overseer_contract::Event;
-use overseer_model::Timestamp;
+use overseer_model::{EventId, Timestamp};
 
 use crate::{Conn, StoreError, clean, on, row};
 
@@ -42,14 +42,16 @@ pub async fn put(conn: &mut Conn<'_>, event: &Event) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The oldest events that were not sent yet, in the order of their making.
+/// The oldest events that were not sent yet, in the order of their making; with `after`, those made after it.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn waiting(conn: &mut Conn<'_>, most: i64) -> Result<Vec<Event>, StoreError> {
+pub async fn waiting(conn: &mut Conn<'_>, after: Option<EventId>, most: i64) -> Result<Vec<Event>, StoreError> {
+    let after = after.map(|id| id.to_string()).unwrap_or_default();
     let rows: Vec<Row> = on!(conn, c => sqlx::query_as(
-        "SELECT id, kind, site, ordering_key, at, trace, data FROM outbox WHERE relayed_at IS NULL ORDER BY id LIMIT $1")
-        .bind(most).fetch_all(c).await)?;
+        "SELECT id, kind, site, ordering_key, at, trace, data FROM outbox \
+         WHERE relayed_at IS NULL AND id > $1 ORDER BY id LIMIT $2")
+        .bind(after).bind(most).fetch_all(c).await)?;
     rows.into_iter().map(Event::try_from).collect()
 }
 

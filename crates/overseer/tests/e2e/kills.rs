@@ -1,6 +1,7 @@
 //! `kill -9` of each process at each durable boundary of one step: nothing is lost, and the container is started at most
 //! once per approved step, counted by the container itself.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use overseer_testkit::{CrashPlan, Crashes, Crashing, Mode, Overseer, until};
@@ -29,9 +30,15 @@ async fn mended(overseer: &Overseer, container: &Crashing, plan: &Value, what: &
     assert_eq!(container.starts(), 3, "{what}: two crashes and one approved restart");
     let hook = |hook: &overseer_testkit::Hook| hook.body["data"]["resource"]["id"] == container.id.as_str();
     overseer.hook.wait_for("incident_resolved", hook, Duration::from_secs(60)).await;
-    let ids: Vec<String> = overseer.hook.ids();
-    let unique: std::collections::HashSet<_> = ids.iter().collect();
-    assert!(!unique.is_empty());
+    let told = |kind: &str| {
+        let of_container = |hook: &&overseer_testkit::Hook| {
+            hook.kind == kind && hook.body["data"]["resource"]["id"] == container.id.as_str()
+        };
+        overseer.hook.received().iter().filter(of_container).map(|hook| hook.id.clone()).collect::<HashSet<_>>()
+    };
+    for kind in ["incident_detected", "incident_resolved"] {
+        assert_eq!(told(kind).len(), 1, "{what}: {kind} is one notice, however often it is sent");
+    }
 }
 
 async fn killed_at(overseer: &mut Overseer, service: &'static str, point: &str) {

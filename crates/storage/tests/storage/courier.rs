@@ -17,7 +17,7 @@ async fn put(db: &Db, events: &[Event]) {
 }
 
 async fn waiting(db: &Db) -> Vec<Event> {
-    read(db, async |conn| outbox::waiting(conn, 100).await).await
+    read(db, async |conn| outbox::waiting(conn, None, 100).await).await
 }
 
 pub async fn keeps_no_event_of_a_transaction_that_was_rolled_back(place: &Place) {
@@ -37,8 +37,10 @@ pub async fn gives_events_back_exactly_and_in_the_order_of_their_making(place: &
         put(&db, std::slice::from_ref(made)).await;
     }
     assert_eq!(waiting(&db).await, events);
-    let two = read(&db, async |conn| outbox::waiting(conn, 2).await).await;
+    let two = read(&db, async |conn| outbox::waiting(conn, None, 2).await).await;
     assert_eq!(two, events[..2]);
+    let rest = read(&db, async |conn| outbox::waiting(conn, Some(events[1].id), 100).await).await;
+    assert_eq!(rest, events[2..]);
 }
 
 pub async fn gives_an_event_until_it_was_sent_and_all_again_when_asked(place: &Place) {

@@ -22,11 +22,10 @@ macro_rules! storage_contract {
     ($open:path) => {
         contract!($open;
             opening::opens_again_with_what_it_kept
-            opening::is_opened_by_many_at_once
             opening::refuses_tables_that_are_newer_or_other
             opening::writers_wait_for_each_other_and_none_fails
             opening::a_dropped_transaction_changes_nothing
-            opening::keeps_its_epoch
+            opening::has_one_epoch_however_many_open_it
             courier::keeps_no_event_of_a_transaction_that_was_rolled_back
             courier::gives_events_back_exactly_and_in_the_order_of_their_making
             courier::gives_an_event_until_it_was_sent_and_all_again_when_asked
@@ -49,4 +48,6 @@ mod on_sqlite {
 }
 mod on_postgres {
     storage_contract!(crate::place::postgres);
+    // A file belongs to one process, a schema may have several.
+    contract!(crate::place::postgres; opening::is_opened_by_many_at_once);
 }
