@@ -204,3 +204,50 @@ fn route(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<Option<Rout
     };
     Ok(Some(Route { verb, template, body }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rules of a contract with one more file.
+    fn with(methods: &str) -> Result<Contract, ContractError> {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!(
+            "syntax = \"proto3\";\npackage overseer.v1;\nimport \"overseer/v1/options.proto\";\n\
+             import \"google/api/annotations.proto\";\nmessage Nothing {{}}\n{methods}"
+        );
+        let file = folder.path().join("test.proto");
+        std::fs::write(&file, text).unwrap();
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+        let mut compiler = protox::Compiler::new([folder.path(), root.as_path()]).unwrap();
+        compiler.include_imports(true).open_file(&file).unwrap();
+        Contract::load(&compiler.encode_file_descriptor_set())
+    }
+
+    const OWNED: &str = "service Test { option (owner) = OWNER_GATEWAY; ";
+    const CALL: &str = "rpc Call(Nothing) returns (Nothing)";
+
+    #[test]
+    fn every_method_of_the_contract_has_its_permission_owner_and_route() {
+        let contract = Contract::load(crate::DESCRIPTORS).unwrap();
+        assert!(contract.methods().count() > 10);
+    }
+
+    #[test]
+    fn a_method_without_a_permission_does_not_start() {
+        let error = with(&format!("{OWNED} {CALL}; }}")).unwrap_err();
+        assert!(matches!(error, ContractError::NoPermission { .. }), "{error}");
+        let unspecified = "{ option (permission) = PERMISSION_UNSPECIFIED; }";
+        let error = with(&format!("{OWNED} {CALL} {unspecified} }}")).unwrap_err();
+        assert!(matches!(error, ContractError::NoPermission { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_service_without_an_owner_and_a_public_method_without_a_route_do_not_start() {
+        let error = with(&format!("service Test {{ {CALL} {{ option (permission) = PERMISSION_READ; }} }}")).unwrap_err();
+        assert!(matches!(error, ContractError::NoOwner { .. }), "{error}");
+        let error = with(&format!("{OWNED} {CALL} {{ option (permission) = PERMISSION_READ; }} }}")).unwrap_err();
+        assert!(matches!(error, ContractError::NoRoute { .. }), "{error}");
+        assert!(with(&format!("{OWNED} {CALL} {{ option (permission) = PERMISSION_INTERNAL; }} }}")).is_ok());
+    }
+}

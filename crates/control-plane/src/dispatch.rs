@@ -35,7 +35,7 @@ pub fn task(dispatcher: Dispatcher) -> Task {
     Task::new("dispatch", async move {
         loop {
             let wait = match dispatcher.round().await {
-                Ok(()) => SWEEP,
+                Ok(wait) => wait,
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "approved steps wait to be dispatched");
                     RETRY
@@ -51,10 +51,16 @@ pub fn task(dispatcher: Dispatcher) -> Task {
     })
 }
 
+/// How long a step that came back undone waits for its next ticket: 1 s, doubled with each ticket, at most 30 s.
+fn pause(attempt: u32) -> Duration {
+    Duration::from_secs(1 << attempt.saturating_sub(1).min(5)).min(Duration::from_secs(30))
+}
+
 /// What is due for a running plan.
 #[derive(Debug, PartialEq, Eq)]
 enum Due {
     Nothing,
+    Later(Duration),
     Move(StepEvent),
     Dispatch,
 }
@@ -64,6 +70,9 @@ fn due(step: &Step, approval: &Approval, plan: &Plan, target: Target, now: Times
         StepState::Approved if now >= approval.expires_at => Due::Move(StepEvent::ApprovalEnded),
         StepState::Approved if !binds(approval, plan, step) || target != Target::There(approval.target) => {
             Due::Move(StepEvent::Voided)
+        }
+        StepState::Approved if step.attempt > 0 && now < plan.updated_at + pause(step.attempt) => {
+            Due::Later((plan.updated_at + pause(step.attempt)).since(now))
         }
         StepState::Approved => Due::Dispatch,
         StepState::Dispatched | StepState::Acting | StepState::Verifying
@@ -95,36 +104,39 @@ fn binds(approval: &Approval, plan: &Plan, step: &Step) -> bool {
 }
 
 impl Dispatcher {
-    async fn round(&self) -> Result<(), ApplyError> {
+    /// How long until the next round may have something to do.
+    async fn round(&self) -> Result<Duration, ApplyError> {
         let running = {
             let mut reader = self.base.db.reader().await?;
             store::running(&mut reader.conn()).await?
         };
-        let mut outcome = Ok(());
+        let mut outcome = Ok(SWEEP);
         for Kept { plan, .. } in running {
             // One plan that is stuck must not stop the others.
-            outcome = outcome.and(self.one(plan.id, &plan.target_id).await);
+            let one = self.one(plan.id, &plan.target_id).await;
+            outcome = outcome.and_then(|wait| Ok(wait.min(one?)));
         }
         outcome
     }
 
-    async fn one(&self, id: PlanId, target_id: &str) -> Result<(), ApplyError> {
+    async fn one(&self, id: PlanId, target_id: &str) -> Result<Duration, ApplyError> {
         let target = self.targets.look(target_id).await.map_err(|status| ApplyError::Peer(status.into()))?;
         let now = Timestamp::now();
         let mut tx = self.base.db.begin_write().await?;
-        let Some(kept) = store::load_for_update(&mut tx.conn(), id).await? else { return Ok(()) };
+        let Some(kept) = store::load_for_update(&mut tx.conn(), id).await? else { return Ok(SWEEP) };
         let under_way = kept.plan.steps.iter().find(|step| step.state != StepState::Passed);
-        let Some(step) = plan::next_to_dispatch(&kept.plan).or(under_way).cloned() else { return Ok(()) };
-        let Some(approval) = store::approval_of(&mut tx.conn(), step.id).await? else { return Ok(()) };
+        let Some(step) = plan::next_to_dispatch(&kept.plan).or(under_way).cloned() else { return Ok(SWEEP) };
+        let Some(approval) = store::approval_of(&mut tx.conn(), step.id).await? else { return Ok(SWEEP) };
         match due(&step, &approval, &kept.plan, target, now) {
-            Due::Nothing => return Ok(()),
+            Due::Nothing => return Ok(SWEEP),
+            Due::Later(wait) => return Ok(wait),
             Due::Move(event) => self.end(&mut tx, &kept, &step, event, now).await?,
             Due::Dispatch => self.dispatch(&mut tx, &kept, &step, &approval, now).await?,
         }
         tx.commit().await?;
         fault_point!("control_plane_dispatched");
         self.base.relay.wake();
-        Ok(())
+        Ok(SWEEP)
     }
 
     async fn dispatch(
@@ -236,6 +248,19 @@ mod tests {
         let mut tampered = plan.clone();
         tampered.target_id = "another".into();
         assert_eq!(due(&tampered.steps[0], &approval, &tampered, there, now), void);
+    }
+
+    #[test]
+    fn a_step_that_came_back_waits_before_its_next_ticket() {
+        let (plan, approval) = approved();
+        let now = approval.approved_at;
+        let sent = plan::advance(&plan, plan.steps[0].id, StepEvent::Dispatched, now).unwrap();
+        let back = plan::advance(&sent, plan.steps[0].id, StepEvent::Returned, now).unwrap();
+        let (step, there) = (&back.steps[0], Target::There(back.target));
+        let second = Duration::from_secs(1);
+        assert_eq!(due(step, &approval, &back, there, now), Due::Later(second));
+        assert_eq!(due(step, &approval, &back, there, now + second), Due::Dispatch);
+        assert_eq!(pause(40), Duration::from_secs(30));
     }
 
     #[test]

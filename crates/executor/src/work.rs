@@ -84,6 +84,9 @@ impl Worker {
                 let after = self.look_after(attempt).await;
                 Some(Finding::Done(self.acted(after)))
             }
+            Ok(Err(ActError::NotReached)) => {
+                Some(Finding::NotDone { detail: "the platform did not answer; nothing was done".into() })
+            }
             Ok(Err(ActError::Refused { reason })) => Some(Finding::Refused { reason: bounded(&reason) }),
             Ok(Err(error @ ActError::Unknown { .. })) => {
                 tracing::warn!(error = &error as &dyn Error, "reality is probed");

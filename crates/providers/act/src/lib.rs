@@ -9,7 +9,10 @@ use overseer_permit::Permit;
 /// How a call that changes something ended.
 #[derive(Debug, thiserror::Error)]
 pub enum ActError {
-    /// The platform said no. Nothing was changed.
+    /// The platform was not reached. Nothing was asked of it.
+    #[error("the platform does not answer; nothing was asked of it")]
+    NotReached,
+    /// The platform answered that it did not do it.
     #[error("the platform refused: {reason}")]
     Refused { reason: String },
     /// No answer came, or half of one. Whether something changed has to be looked up.

@@ -10,8 +10,9 @@ use overseer_permit::Permit;
 use overseer_provider_act::{Act, ActError, DEADLINE, STOP_GRACE};
 use overseer_provider_docker::{BadHost, Host, bounded, connect, is_id};
 
-/// The longest wait for a connection; nothing has been asked of the engine until then.
-const CONNECT: Duration = Duration::from_secs(10);
+/// The longest wait for a connection; nothing has been asked of the engine until then. Together with the time within which
+/// an executor acts it stays below the executor's lease.
+const CONNECT: Duration = Duration::from_secs(3);
 /// Longest text of the engine that is passed on.
 const REASON: usize = 300;
 
@@ -35,7 +36,7 @@ impl DockerAct {
         }
         let connected = tokio::time::timeout(CONNECT, connect(&self.host)).await;
         let Ok(Ok(client)) = connected else {
-            return Err(refused(&format!("the engine at {} does not answer", self.host)));
+            return Err(ActError::NotReached);
         };
         let grace = i32::try_from(STOP_GRACE.as_secs()).unwrap_or(i32::MAX);
         let options = RestartContainerOptionsBuilder::default().t(grace).build();
@@ -53,7 +54,7 @@ impl Act for DockerAct {
     }
 }
 
-/// What the engine answers is its no; anything else may have come after it did something.
+/// What the engine answers is that it did not do it; without an answer it may have.
 fn ended(error: Error) -> ActError {
     match error {
         Error::DockerResponseServerError { message, .. } => refused(&message),

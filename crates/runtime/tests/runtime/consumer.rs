@@ -1,0 +1,97 @@
+//! An event has its effect once, and one that cannot be applied does not stop the others.
+
+use std::sync::Arc;
+
+use overseer_bus::{Bus, InProcess};
+use overseer_runtime::ApplyError;
+use overseer_storage::StoreError;
+use overseer_testkit::until;
+
+use crate::house::{Counter, House, SOON, event};
+
+#[tokio::test]
+async fn an_event_delivered_twice_has_one_effect() {
+    let bus = InProcess::new();
+    let house = House::new(Arc::new(bus.clone())).await;
+    let counter = Counter::new(&house);
+    let _running = house.run(counter.clone(), vec![]).await;
+    let event = event("key");
+    for _ in 0..3 {
+        bus.publish(&event).await.unwrap();
+    }
+    assert_eq!((counter.deliveries(event.id), house.effects("key").await), (3, 1));
+}
+
+#[tokio::test]
+async fn an_event_that_fails_five_times_is_put_aside_and_the_stream_goes_on() {
+    parks(|| Err(ApplyError::Store(StoreError::Corrupt { what: "plan" }))).await;
+}
+
+#[tokio::test]
+async fn an_event_that_panics_five_times_is_put_aside_and_the_stream_goes_on() {
+    parks(|| panic!("a poison event")).await;
+}
+
+async fn parks(fail: fn() -> Result<(), ApplyError>) {
+    let bus = InProcess::new();
+    let house = House::new(Arc::new(bus.clone())).await;
+    let (poison, next) = (event("key"), event("key"));
+    let id = poison.id;
+    let counter = Counter::failing(&house, move |event, _| if event.id == id { fail() } else { Ok(()) });
+    let _running = house.run(counter.clone(), vec![]).await;
+    bus.publish(&poison).await.unwrap();
+    assert_eq!((counter.deliveries(id), house.parked().await, house.effects("key").await), (5, 1, 0));
+    bus.publish(&next).await.unwrap();
+    assert_eq!((house.parked().await, house.effects("key").await), (1, 1));
+}
+
+#[tokio::test]
+async fn an_event_that_fails_less_often_has_its_effect_once() {
+    let bus = InProcess::new();
+    let house = House::new(Arc::new(bus.clone())).await;
+    let counter = Counter::failing(&house, |_, attempt| match attempt {
+        1..=4 => Err(ApplyError::Store(StoreError::Corrupt { what: "plan" })),
+        _ => Ok(()),
+    });
+    let _running = house.run(counter.clone(), vec![]).await;
+    bus.publish(&event("key")).await.unwrap();
+    assert_eq!((house.parked().await, house.effects("key").await), (0, 1));
+}
+
+#[tokio::test]
+async fn an_outage_is_waited_for_and_parks_nothing() {
+    let bus = InProcess::new();
+    let house = House::new(Arc::new(bus.clone())).await;
+    let counter = Counter::failing(&house, |_, attempt| match attempt {
+        1..=5 => Err(ApplyError::Peer("the control plane is away".into())),
+        _ => Ok(()),
+    });
+    let _running = house.run(counter.clone(), vec![]).await;
+    let event = event("key");
+    bus.publish(&event).await.unwrap();
+    assert_eq!((counter.deliveries(event.id), house.parked().await, house.effects("key").await), (6, 0, 1));
+}
+
+#[tokio::test]
+async fn a_consumer_that_fails_at_one_key_goes_on_with_others() {
+    let house = House::new(Arc::new(InProcess::new())).await;
+    let counter = Counter::failing(&house, |event, _| match event.key.as_str() {
+        "stuck" => Err(ApplyError::Peer("away".into())),
+        _ => Ok(()),
+    });
+    // Of sixteen keys at most a few share the lane of the stuck one.
+    let mut events = vec![event("stuck"), event("stuck")];
+    events.extend((0..16).map(|n| event(&format!("key {n}"))));
+    house.commit(&events).await;
+    let _running = house.run(counter.clone(), vec![]).await;
+    until("most others have their effect", SOON, async || {
+        let mut done = 0;
+        for n in 0..16 {
+            done += house.effects(&format!("key {n}")).await;
+        }
+        (done >= 8).then_some(())
+    })
+    .await;
+    assert_eq!(house.effects("stuck").await, 0);
+    assert_eq!(counter.deliveries(events[1].id), 0, "the order of a key is kept");
+}
