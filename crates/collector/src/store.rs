@@ -3,10 +3,10 @@
 use overseer_contract::{Event, TraceParent, v1};
 use overseer_model::{Fact, FactId, ResourceState, Site, Timestamp};
 use overseer_runtime::Page;
+use overseer_storage::column::{from_count, from_json, from_text, to_json};
 use overseer_storage::{Conn, Db, StoreError, clean, on, outbox, row, state};
 
 use crate::decide::{Change, Draft, Known};
-use crate::wire;
 
 /// Time of the last engine event that was committed.
 const TOLD_UNTIL: &str = "engine_events_until";
@@ -40,14 +40,14 @@ impl TryFrom<FactRow> for Traced {
     type Error = StoreError;
     fn try_from(row: FactRow) -> Result<Self, StoreError> {
         let FactRow { sequence: _, trace, fact } = row;
-        let fact = serde_json::from_str(&fact).map_err(|_| StoreError::Corrupt { what: "facts.fact" })?;
+        let fact = from_json(&fact, "facts.fact")?;
         Ok(Self { fact, trace: trace.and_then(|text| text.parse().ok()) })
     }
 }
 impl TryFrom<KnownRow> for Known {
     type Error = StoreError;
     fn try_from(row: KnownRow) -> Result<Self, StoreError> {
-        serde_json::from_str(&row.known).map_err(|_| StoreError::Corrupt { what: "resources.known" })
+        from_json(&row.known, "resources.known")
     }
 }
 
@@ -219,7 +219,7 @@ impl Store {
 
 async fn cursor(conn: &mut Conn<'_>) -> Result<i64, StoreError> {
     let text = state::get(conn, PUBLISHED).await?.unwrap_or("0".to_owned());
-    text.parse().map_err(|_| StoreError::Corrupt { what: "facts_published" })
+    from_text(&text, "facts_published")
 }
 
 /// Takes the next `count` sequences; the last one before them.
@@ -245,7 +245,7 @@ async fn insert(
     let Draft { observed_at, source, observation } = *draft;
     let fact = Fact {
         id: FactId::fresh(),
-        sequence: u64::try_from(sequence).map_err(|_| StoreError::Corrupt { what: "fact_head.sequence" })?,
+        sequence: from_count(sequence, "fact_head.sequence")?,
         resource: known.resource.clone(),
         observed_at,
         source,
@@ -254,7 +254,7 @@ async fn insert(
     on!(conn, c => sqlx::query(
         "INSERT INTO facts (sequence, resource_id, recorded_at, trace, fact) VALUES ($1, $2, $3, $4, $5)")
         .bind(sequence).bind(&known.resource.id).bind(now.micros()).bind(trace.map(ToString::to_string))
-        .bind(wire::json(&fact, "facts.fact")?).execute(c).await.map(drop))?;
+        .bind(to_json(&fact)).execute(c).await.map(drop))?;
     Ok(())
 }
 
@@ -263,6 +263,6 @@ async fn upsert(conn: &mut Conn<'_>, known: &Known) -> Result<(), StoreError> {
         "INSERT INTO resources (id, removed, observed_at, known) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (id) DO UPDATE SET removed = $2, observed_at = $3, known = $4")
         .bind(&known.resource.id).bind(known.state == ResourceState::Removed).bind(known.observed_at.micros())
-        .bind(wire::json(known, "resources.known")?).execute(c).await.map(drop))?;
+        .bind(to_json(known)).execute(c).await.map(drop))?;
     Ok(())
 }

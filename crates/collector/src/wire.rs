@@ -1,8 +1,6 @@
 //! The collector's own types as the contract and the tables have them.
 
 use overseer_contract::{to_timestamp, v1};
-use overseer_storage::StoreError;
-use serde::Serialize;
 
 use crate::decide::{Known, Traits};
 
@@ -27,9 +25,4 @@ impl From<Known> for v1::Resource {
             r#ref: Some(known.resource.into()),
         }
     }
-}
-
-/// Plain data with string keys always has a JSON; the error is for what is not.
-pub fn json(value: &impl Serialize, what: &'static str) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|_| StoreError::Corrupt { what })
 }

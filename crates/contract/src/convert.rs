@@ -60,6 +60,7 @@ plain_enum!(model::FactSource, FactSource, "source": Event Listing Inspection);
 plain_enum!(model::ExitCause, ExitCause, "cause": Own Requested);
 plain_enum!(model::AfterExit, AfterExit, "after": Restarts StaysDown Unknown);
 plain_enum!(model::Risk, Risk, "risk": D1 D2 D3 D4);
+plain_enum!(model::Verdict, Verdict, "verdict": Passed Failed Inconclusive);
 plain_enum!(model::Role, Role, "role": Viewer Operator Approver Admin);
 
 /// The model's value of an enum field as prost keeps it.

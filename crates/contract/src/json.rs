@@ -10,9 +10,17 @@ pub enum BadJson {
     #[error("`{name}` is not a message of the contract")]
     NoSuchMessage { name: String },
     #[error("this JSON is not a `{name}`")]
-    Malformed { name: String, #[source] source: serde_json::Error },
+    Malformed {
+        name: String,
+        #[source]
+        source: serde_json::Error,
+    },
     #[error("`{name}` does not decode as itself")]
-    Decode { name: String, #[source] source: prost::DecodeError },
+    Decode {
+        name: String,
+        #[source]
+        source: prost::DecodeError,
+    },
 }
 
 /// The canonical JSON of a message of the contract.

@@ -244,7 +244,8 @@ mod tests {
 
     #[test]
     fn a_service_without_an_owner_and_a_public_method_without_a_route_do_not_start() {
-        let error = with(&format!("service Test {{ {CALL} {{ option (permission) = PERMISSION_READ; }} }}")).unwrap_err();
+        let error =
+            with(&format!("service Test {{ {CALL} {{ option (permission) = PERMISSION_READ; }} }}")).unwrap_err();
         assert!(matches!(error, ContractError::NoOwner { .. }), "{error}");
         let error = with(&format!("{OWNED} {CALL} {{ option (permission) = PERMISSION_READ; }} }}")).unwrap_err();
         assert!(matches!(error, ContractError::NoRoute { .. }), "{error}");

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use overseer_contract::v1 as pb;
 use overseer_contract::to_timestamp;
+use overseer_contract::v1 as pb;
 use overseer_model::{Actor, ApprovalId, Digest, PlanId, Timestamp};
 use overseer_runtime::{Base, Code, Problem};
 use overseer_storage::{Conn, audit};
@@ -54,7 +54,8 @@ impl Approvals {
         }
         store::save(&mut tx.conn(), &next).await?;
         let (object, detail) = (id.to_string(), kept.plan.digest.to_string());
-        let record = audit::Record { at: now, actor: approver, action: "plan.approved", object: &object, detail: &detail };
+        let record =
+            audit::Record { at: now, actor: approver, action: "plan.approved", object: &object, detail: &detail };
         audit::append(&mut tx.conn(), &record).await?;
         let granted = pb::ApprovalGranted {
             plan_id: id.to_string(),

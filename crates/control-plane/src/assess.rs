@@ -49,7 +49,8 @@ pub fn assess(
         };
     }
     let said = |state| plans.iter().any(|plan| plan.state == state);
-    if said(PlanState::Cancelled) || said(PlanState::Rejected) || said(PlanState::InDoubt) || plans.len() >= MOST_PLANS {
+    if said(PlanState::Cancelled) || said(PlanState::Rejected) || said(PlanState::InDoubt) || plans.len() >= MOST_PLANS
+    {
         return Assessment::Nothing;
     }
     let Target::There(target) = target else { return Assessment::Nothing };
@@ -116,7 +117,8 @@ impl RefusalCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Verdict;
+    use overseer_model::Verdict;
+
     use crate::plan::tests::{plan, resource};
 
     fn incident() -> Incident {

@@ -75,9 +75,7 @@ fn due(step: &Step, approval: &Approval, plan: &Plan, target: Target, now: Times
             Due::Later((plan.updated_at + pause(step.attempt)).since(now))
         }
         StepState::Approved => Due::Dispatch,
-        StepState::Dispatched | StepState::Acting | StepState::Verifying
-            if now >= approval.expires_at + SILENCE =>
-        {
+        StepState::Dispatched | StepState::Acting | StepState::Verifying if now >= approval.expires_at + SILENCE => {
             Due::Move(StepEvent::InDoubt)
         }
         StepState::Dispatched

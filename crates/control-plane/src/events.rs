@@ -38,9 +38,7 @@ pub struct Events {
 impl Consumer for Events {
     async fn apply(&self, event: &Event) -> Result<(), ApplyError> {
         match event.kind {
-            EventKind::IncidentDetected => {
-                self.assess(event, event.payload::<pb::IncidentDetected>()?.incident).await
-            }
+            EventKind::IncidentDetected => self.assess(event, event.payload::<pb::IncidentDetected>()?.incident).await,
             EventKind::IncidentUpdated => self.assess(event, event.payload::<pb::IncidentUpdated>()?.incident).await,
             EventKind::IncidentResolved => {
                 let incident = required(event.payload::<pb::IncidentResolved>()?.incident, "incident")?;
@@ -112,7 +110,7 @@ impl Report {
 fn verified(event: &Event) -> Result<Report, ApplyError> {
     let pb::StepVerified { step, verification } = event.payload()?;
     let verification = required(verification, "verification")?;
-    let verdict = required(wire::verdict(verification.verdict()), "verification.verdict")?;
+    let verdict = verification.verdict().try_into()?;
     let json = to_json(&verification).map_err(overseer_contract::BadEvent::Payload)?;
     let report = Report::of(step, StepEvent::Verified(verdict), String::new())?;
     Ok(Report { verification: Some(json), ..report })
@@ -134,7 +132,8 @@ fn incident(wire: pb::Incident) -> Result<Incident, BadWire> {
 impl Events {
     async fn assess(&self, event: &Event, wire: Option<pb::Incident>) -> Result<(), ApplyError> {
         let incident = incident(required(wire, "incident")?)?;
-        let target = self.targets.look(&incident.resource.id).await.map_err(|status| ApplyError::Peer(status.into()))?;
+        let target =
+            self.targets.look(&incident.resource.id).await.map_err(|status| ApplyError::Peer(status.into()))?;
         let now = Timestamp::now();
         let Some(mut tx) = first_time(&self.base.db, event).await? else { return Ok(()) };
         let plans = store::of_incident(&mut tx.conn(), incident.id).await?;

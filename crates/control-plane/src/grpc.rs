@@ -1,10 +1,10 @@
 //! Answers questions about plans, actions and the audit chain, and takes approvals.
 
+use overseer_contract::to_timestamp;
 use overseer_contract::v1 as pb;
 use overseer_contract::v1::audit_service_server::AuditService;
 use overseer_contract::v1::chain_service_client::ChainServiceClient;
 use overseer_contract::v1::plan_service_server::PlanService;
-use overseer_contract::to_timestamp;
 use overseer_model::{Actor, PlanId, ServiceName, Timestamp};
 use overseer_runtime::{Page, Peers, Problem, actor_of, caller};
 use overseer_storage::{Db, StoreError, audit};
@@ -143,8 +143,7 @@ impl Audits {
     /// Reading the record is recorded.
     async fn read(&self, actor: &str, before: Option<u64>, most: i64) -> Result<Vec<audit::Entry>, StoreError> {
         let mut tx = self.db.begin_write().await?;
-        let record =
-            audit::Record { at: Timestamp::now(), actor, action: "audit.read", object: "audit", detail: "" };
+        let record = audit::Record { at: Timestamp::now(), actor, action: "audit.read", object: "audit", detail: "" };
         audit::append(&mut tx.conn(), &record).await?;
         let entries = audit::list(&mut tx.conn(), before, most).await?;
         tx.commit().await?;

@@ -62,12 +62,8 @@ pub async fn build(
     let approved = Arc::new(Notify::new());
     let durable = |kinds| Durable { service: base.service, stream: Stream::Events, kinds, sites: Sites::Every };
     let consumer = events::Events { base: base.clone(), targets: targets.clone(), approved: approved.clone() };
-    let dispatcher = dispatch::Dispatcher {
-        base: base.clone(),
-        targets: targets.clone(),
-        signer,
-        approved: approved.clone(),
-    };
+    let dispatcher =
+        dispatch::Dispatcher { base: base.clone(), targets: targets.clone(), signer, approved: approved.clone() };
     let tasks = vec![consume(&base, durable(events::KINDS), Arc::new(consumer)).await?, dispatch::task(dispatcher)];
 
     let approvals = approve::Approvals {

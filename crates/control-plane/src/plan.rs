@@ -1,6 +1,8 @@
 //! Plans and steps, their lives, and the digest that an approval binds to.
 
-use overseer_model::{Action, ApprovalId, Digest, Fingerprint, IncidentId, PlanId, Risk, Site, StepId, Timestamp};
+use overseer_model::{
+    Action, ApprovalId, Digest, Fingerprint, IncidentId, PlanId, Risk, Site, StepId, Timestamp, Verdict,
+};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,14 +71,6 @@ pub enum StepEvent {
     ApprovalEnded,
     /// The incident ended, the target changed, or an earlier step did not pass.
     Voided,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    Passed,
-    Failed,
-    Inconclusive,
 }
 
 impl StepState {

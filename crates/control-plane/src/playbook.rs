@@ -1,9 +1,7 @@
 //! The built-in playbooks: what to propose in which situation. Pure, and no model is asked.
 
 use overseer_contract::v1::Detector;
-use overseer_model::{Action, Fingerprint, IncidentId, ResourceRef};
-
-use crate::plan::Verdict;
+use overseer_model::{Action, Fingerprint, IncidentId, ResourceRef, Verdict, plain};
 
 /// What a proposal is made on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,15 +38,9 @@ pub fn propose(situation: &Situation) -> Option<Proposal> {
     match situation.detector {
         Detector::RestartLoop | Detector::UnexpectedExit => Some(Proposal {
             playbook: "restart-crashed",
-            title: format!("restart {}", plain(&situation.resource.name)),
+            title: format!("restart {}", plain(&situation.resource.name, 128)),
             actions: vec![Action::RestartResource { target: situation.resource.clone() }],
         }),
         Detector::Unspecified => None,
     }
-}
-
-/// A platform's name without control and direction characters, bounded.
-fn plain(name: &str) -> String {
-    let harmless = |c: &char| c.is_ascii_graphic() || (c.is_alphanumeric() && !c.is_control());
-    name.chars().filter(harmless).take(128).collect()
 }

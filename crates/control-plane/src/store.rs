@@ -1,13 +1,12 @@
 //! The tables of the control plane.
 
 use overseer_contract::TraceParent;
-use overseer_model::{Action, Fingerprint, IncidentId, PlanId, Role, StepId, Timestamp};
+use overseer_model::{Fingerprint, IncidentId, PlanId, Role, StepId, Timestamp};
 use overseer_runtime::Page;
+use overseer_storage::column::{from_count, from_json, from_text, from_word, to_json, to_word};
 use overseer_storage::{Conn, StoreError, clean, on, row};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use crate::plan::{Approval, History, Plan, PlanState, Step, Verdict};
+use crate::plan::{Approval, History, Plan, PlanState, Step};
 use crate::playbook::PastAction;
 
 row! {
@@ -57,32 +56,6 @@ pub struct Kept {
     pub trace: Option<TraceParent>,
 }
 
-/// Plain data with string keys always has a JSON.
-fn json<T: Serialize>(value: &T) -> String {
-    clean(&serde_json::to_string(value).unwrap_or_default())
-}
-
-fn read<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|_| StoreError::Corrupt { what: "plan" })
-}
-
-/// An enum of plain words, as it is kept in a column.
-fn word<T: DeserializeOwned>(text: String) -> Result<T, StoreError> {
-    serde_json::from_value(serde_json::Value::String(text)).map_err(|_| StoreError::Corrupt { what: "plan" })
-}
-
-fn as_word<T: Serialize>(value: &T) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
-fn parsed<T: std::str::FromStr>(text: &str) -> Result<T, StoreError> {
-    text.parse().map_err(|_| StoreError::Corrupt { what: "plan" })
-}
-
-fn count(number: i64) -> Result<u32, StoreError> {
-    u32::try_from(number).map_err(|_| StoreError::Corrupt { what: "plan" })
-}
-
 fn kept(row: PlanRow, steps: Vec<StepRow>) -> Result<Kept, StoreError> {
     let PlanRow {
         id,
@@ -102,18 +75,18 @@ fn kept(row: PlanRow, steps: Vec<StepRow>) -> Result<Kept, StoreError> {
         updated_at,
     } = row;
     let plan = Plan {
-        id: parsed(&id)?,
-        incident: parsed(&incident_id)?,
-        trouble: parsed(&trouble)?,
-        site: parsed(&site)?,
-        state: word(state)?,
-        digest: parsed(&digest)?,
+        id: from_text(&id, "plan")?,
+        incident: from_text(&incident_id, "plan")?,
+        trouble: from_text(&trouble, "plan")?,
+        site: from_text(&site, "plan")?,
+        state: from_word(state, "plan")?,
+        digest: from_text(&digest, "plan")?,
         title,
         playbook,
         policy_version,
         target_id,
-        target: parsed(&target_fingerprint)?,
-        refusal: refusal.map(|text| read(&text)).transpose()?,
+        target: from_text(&target_fingerprint, "plan")?,
+        refusal: refusal.map(|text| from_json(&text, "plan.refusal")).transpose()?,
         steps: steps.into_iter().map(step).collect::<Result<_, _>>()?,
         created_at: Timestamp::from_micros(created_at),
         updated_at: Timestamp::from_micros(updated_at),
@@ -137,17 +110,17 @@ fn step(row: StepRow) -> Result<Step, StoreError> {
         detail,
     } = row;
     Ok(Step {
-        id: parsed(&id)?,
-        position: count(position)?,
-        state: word(state)?,
-        action: read(&action)?,
-        risk: word(risk)?,
-        attempt: count(attempt)?,
+        id: from_text(&id, "plan")?,
+        position: from_count(position, "step")?,
+        state: from_word(state, "plan")?,
+        action: from_json(&action, "step.action")?,
+        risk: from_word(risk, "plan")?,
+        attempt: from_count(attempt, "step")?,
         history: History {
             started_at: started_at.map(Timestamp::from_micros),
             acted_at: acted_at.map(Timestamp::from_micros),
             finished_at: finished_at.map(Timestamp::from_micros),
-            verdict: verdict.map(word).transpose()?,
+            verdict: verdict.map(|word| from_word(word, "step.verdict")).transpose()?,
             verification,
             detail,
         },
@@ -173,17 +146,17 @@ pub async fn insert(conn: &mut Conn<'_>, plan: &Plan, trace: Option<&TraceParent
          target_fingerprint, refusal, trace, created_at, updated_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)")
         .bind(plan.id.to_string()).bind(plan.incident.to_string()).bind(plan.trouble.to_string())
-        .bind(plan.site.as_str()).bind(as_word(&plan.state)).bind(plan.digest.to_string()).bind(clean(&plan.title))
+        .bind(plan.site.as_str()).bind(to_word(&plan.state)).bind(plan.digest.to_string()).bind(clean(&plan.title))
         .bind(&plan.playbook).bind(&plan.policy_version).bind(clean(&plan.target_id)).bind(plan.target.to_string())
-        .bind(plan.refusal.as_ref().map(json)).bind(trace.map(ToString::to_string))
+        .bind(plan.refusal.as_ref().map(to_json)).bind(trace.map(ToString::to_string))
         .bind(plan.created_at.micros()).bind(plan.updated_at.micros()).execute(c).await.map(drop))?;
     for step in &plan.steps {
         on!(&mut *conn, c => sqlx::query(
             "INSERT INTO step (id, plan_id, position, state, action, template, risk, attempt, detail) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '')")
             .bind(step.id.to_string()).bind(plan.id.to_string()).bind(i64::from(step.position))
-            .bind(as_word(&step.state)).bind(json(&step.action)).bind(step.action.template())
-            .bind(as_word(&step.risk)).bind(i64::from(step.attempt)).execute(c).await.map(drop))?;
+            .bind(to_word(&step.state)).bind(to_json(&step.action)).bind(step.action.template())
+            .bind(to_word(&step.risk)).bind(i64::from(step.attempt)).execute(c).await.map(drop))?;
     }
     Ok(())
 }
@@ -191,16 +164,16 @@ pub async fn insert(conn: &mut Conn<'_>, plan: &Plan, trace: Option<&TraceParent
 /// Keeps what changed of a plan and its steps.
 pub async fn save(conn: &mut Conn<'_>, plan: &Plan) -> Result<(), StoreError> {
     on!(&mut *conn, c => sqlx::query("UPDATE plan SET state = $2, updated_at = $3 WHERE id = $1")
-        .bind(plan.id.to_string()).bind(as_word(&plan.state)).bind(plan.updated_at.micros())
+        .bind(plan.id.to_string()).bind(to_word(&plan.state)).bind(plan.updated_at.micros())
         .execute(c).await.map(drop))?;
     for step in &plan.steps {
         let History { started_at, acted_at, finished_at, verdict, verification, detail } = &step.history;
         on!(&mut *conn, c => sqlx::query(
             "UPDATE step SET state = $2, attempt = $3, started_at = $4, acted_at = $5, finished_at = $6, verdict = $7, \
              verification = $8, detail = $9 WHERE id = $1")
-            .bind(step.id.to_string()).bind(as_word(&step.state)).bind(i64::from(step.attempt))
+            .bind(step.id.to_string()).bind(to_word(&step.state)).bind(i64::from(step.attempt))
             .bind(started_at.map(Timestamp::micros)).bind(acted_at.map(Timestamp::micros))
-            .bind(finished_at.map(Timestamp::micros)).bind(verdict.as_ref().map(as_word))
+            .bind(finished_at.map(Timestamp::micros)).bind(verdict.as_ref().map(to_word))
             .bind(verification.as_ref().map(|text| clean(text))).bind(clean(detail)).execute(c).await.map(drop))?;
     }
     Ok(())
@@ -225,8 +198,7 @@ async fn one(conn: &mut Conn<'_>, sql: String, id: PlanId) -> Result<Option<Kept
 /// All plans of an incident, oldest first.
 pub async fn of_incident(conn: &mut Conn<'_>, incident: IncidentId) -> Result<Vec<Kept>, StoreError> {
     let sql = sqlx::AssertSqlSafe(format!("SELECT {PLAN_COLUMNS} FROM plan WHERE incident_id = $1 ORDER BY id"));
-    let rows: Vec<PlanRow> =
-        on!(&mut *conn, c => sqlx::query_as(sql).bind(incident.to_string()).fetch_all(c).await)?;
+    let rows: Vec<PlanRow> = on!(&mut *conn, c => sqlx::query_as(sql).bind(incident.to_string()).fetch_all(c).await)?;
     with_steps(conn, rows).await
 }
 
@@ -248,7 +220,7 @@ pub async fn list(
         "SELECT {PLAN_COLUMNS} FROM plan WHERE ($1 = '' OR id < $1) AND ($2 = '' OR state = $2) \
          AND ($3 = '' OR incident_id = $3) ORDER BY id DESC LIMIT $4"
     ));
-    let state = state.map(|state| as_word(&state)).unwrap_or_default();
+    let state = state.map(|state| to_word(&state)).unwrap_or_default();
     let after = page.after.clone().unwrap_or_default();
     let rows: Vec<PlanRow> = on!(&mut *conn, c => sqlx::query_as(sql)
         .bind(after).bind(state).bind(incident).bind(page.size).fetch_all(c).await)?;
@@ -260,7 +232,7 @@ pub async fn actions(conn: &mut Conn<'_>, page: &Page) -> Result<Vec<(StepId, Pl
     let rows: Vec<(String, String)> = on!(conn, c => sqlx::query_as(
         "SELECT id, plan_id FROM step WHERE attempt > 0 AND ($1 = '' OR id < $1) ORDER BY id DESC LIMIT $2")
         .bind(page.after.clone().unwrap_or_default()).bind(page.size).fetch_all(c).await)?;
-    rows.into_iter().map(|(step, plan)| Ok((parsed(&step)?, parsed(&plan)?))).collect()
+    rows.into_iter().map(|(step, plan)| Ok((from_text(&step, "plan")?, from_text(&plan, "plan")?))).collect()
 }
 
 /// What was verified before against a trouble, newest first.
@@ -272,7 +244,12 @@ pub async fn past(conn: &mut Conn<'_>, trouble: Fingerprint) -> Result<Vec<PastA
         .bind(trouble.to_string()).fetch_all(c).await)?;
     rows.into_iter()
         .map(|(template, target, verdict, step)| {
-            Ok(PastAction { template, target: parsed(&target)?, verdict: word::<Verdict>(verdict)?, step })
+            Ok(PastAction {
+                template,
+                target: from_text(&target, "plan")?,
+                verdict: from_word(verdict, "step.verdict")?,
+                step,
+            })
         })
         .collect()
 }
@@ -282,7 +259,7 @@ pub async fn insert_approval(conn: &mut Conn<'_>, approval: &Approval, target_id
         "INSERT INTO approval (id, step_id, plan_digest, action, target_id, target_fingerprint, policy_version, \
          approver, approved_at, expires_at, nonce) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
         .bind(approval.id.to_string()).bind(approval.step.to_string()).bind(approval.plan_digest.to_string())
-        .bind(json(&approval.action)).bind(clean(target_id)).bind(approval.target.to_string())
+        .bind(to_json(&approval.action)).bind(clean(target_id)).bind(approval.target.to_string())
         .bind(&approval.policy_version).bind(clean(&approval.approver)).bind(approval.approved_at.micros())
         .bind(approval.expires_at.micros()).bind(&approval.nonce).execute(c).await.map(drop))?;
     Ok(())
@@ -319,11 +296,11 @@ pub async fn approval_of(conn: &mut Conn<'_>, step: StepId) -> Result<Option<App
         nonce,
     } = row;
     Ok(Some(Approval {
-        id: parsed(&id)?,
+        id: from_text(&id, "plan")?,
         step,
-        plan_digest: parsed(&plan_digest)?,
-        action: read::<Action>(&action)?,
-        target: parsed(&target_fingerprint)?,
+        plan_digest: from_text(&plan_digest, "plan")?,
+        action: from_json(&action, "approval.action")?,
+        target: from_text(&target_fingerprint, "plan")?,
         policy_version,
         approver,
         approved_at: Timestamp::from_micros(approved_at),
@@ -343,7 +320,7 @@ pub async fn insert_first_token(
     let new = on!(conn, c => sqlx::query(
         "INSERT INTO token (hash, name, roles, created_at) SELECT $1, $2, $3, $4 \
          WHERE NOT EXISTS (SELECT 1 FROM token) ON CONFLICT (name) DO NOTHING")
-        .bind(hash).bind(name).bind(json(&roles)).bind(now.micros()).execute(c).await
+        .bind(hash).bind(name).bind(to_json(&roles)).bind(now.micros()).execute(c).await
         .map(|done| done.rows_affected()))?;
     Ok(new == 1)
 }
@@ -351,5 +328,5 @@ pub async fn insert_first_token(
 pub async fn token(conn: &mut Conn<'_>, hash: &str) -> Result<Option<(String, Vec<Role>)>, StoreError> {
     let row: Option<(String, String)> = on!(conn, c => sqlx::query_as("SELECT name, roles FROM token WHERE hash = $1")
         .bind(hash).fetch_optional(c).await)?;
-    row.map(|(name, roles)| Ok((name, read(&roles)?))).transpose()
+    row.map(|(name, roles)| Ok((name, from_json(&roles, "token.roles")?))).transpose()
 }

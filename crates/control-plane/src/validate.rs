@@ -1,7 +1,9 @@
 //! The validator: deterministic, between any proposal and any plan. What it refuses, it refuses with a reason and with
 //! what would change it.
 
-use crate::plan::{Refusal, RefusalCode, Verdict};
+use overseer_model::Verdict;
+
+use crate::plan::{Refusal, RefusalCode};
 use crate::playbook::{Proposal, Situation};
 
 /// The most steps of a plan.
@@ -27,10 +29,8 @@ pub fn validate(situation: &Situation, proposal: &Proposal) -> Result<(), Refusa
             });
         }
         // The newest of its kind counts: a fix that helped since then may be tried again.
-        let last = situation
-            .past
-            .iter()
-            .find(|past| past.template == action.template() && past.target == situation.target);
+        let last =
+            situation.past.iter().find(|past| past.template == action.template() && past.target == situation.target);
         if let Some(past) = last.filter(|past| past.verdict == Verdict::Failed) {
             return Err(Refusal {
                 code: RefusalCode::FailedBefore,

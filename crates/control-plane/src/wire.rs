@@ -6,7 +6,7 @@ use overseer_model::Timestamp;
 use overseer_runtime::ApplyError;
 use overseer_storage::{Conn, outbox};
 
-use crate::plan::{Approval, Plan, PlanState, Refusal, Step, StepState, Verdict};
+use crate::plan::{Approval, Plan, PlanState, Refusal, Step, StepState};
 
 impl From<PlanState> for pb::PlanState {
     fn from(state: PlanState) -> Self {
@@ -115,8 +115,7 @@ impl From<Plan> for pb::Plan {
 /// One executed step with its approval, for the action history.
 pub fn action_record(plan: &Plan, step: Step, approval: Option<Approval>) -> pb::ActionRecord {
     let Step { id, position: _, state, action, risk: _, attempt: _, history } = step;
-    let (approved_by, approved_at) =
-        approval.map(|approval| (approval.approver, approval.approved_at)).unzip();
+    let (approved_by, approved_at) = approval.map(|approval| (approval.approver, approval.approved_at)).unzip();
     pb::ActionRecord {
         step_id: id.to_string(),
         plan_id: plan.id.to_string(),
@@ -130,16 +129,6 @@ pub fn action_record(plan: &Plan, step: Step, approval: Option<Approval>) -> pb:
         finished_at: history.finished_at.map(to_timestamp),
         verification: history.verification.and_then(|text| from_json(&text).ok()),
         detail: history.detail,
-    }
-}
-
-/// `None` for a verdict that the contract does not know.
-pub const fn verdict(verdict: pb::Verdict) -> Option<Verdict> {
-    match verdict {
-        pb::Verdict::Passed => Some(Verdict::Passed),
-        pb::Verdict::Failed => Some(Verdict::Failed),
-        pb::Verdict::Inconclusive => Some(Verdict::Inconclusive),
-        pb::Verdict::Unspecified => None,
     }
 }
 

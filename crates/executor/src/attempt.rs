@@ -179,7 +179,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verification::Verdict;
+    use overseer_model::Verdict;
 
     #[test]
     fn every_pair_of_phase_and_finding_is_answered_as_written_here() {

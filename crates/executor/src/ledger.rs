@@ -9,8 +9,8 @@ use std::time::Duration;
 use overseer_model::{ResourceState, Site, Timestamp};
 use overseer_permit::Claims;
 use overseer_provider_port::Witness;
+use overseer_storage::column::{from_json, to_json};
 use overseer_storage::{Conn, Db, StoreError, on, row};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -71,8 +71,8 @@ impl Ledger {
     pub async fn open(&self, conn: &mut Conn<'_>, attempt: &Attempt) -> Result<Opened, StoreError> {
         let claim = Claim { attempt: attempt.id, epoch: 1 };
         let Attempt { id, claims, key, trace, before, intent_at, act_by, phase } = attempt;
-        let claims_json = to_json(claims, "claims")?;
-        let before = to_json(&WitnessJson::from(*before), "witness")?;
+        let claims_json = to_json(claims);
+        let before = to_json(&WitnessJson::from(*before));
         let new = on!(&mut *conn, c => sqlx::query(
             "INSERT INTO attempt (id, site, step_id, attempt, nonce, resource_id, claims, ordering_key, trace, \
              intent_at, act_by, witness_before, state, claimed_by, claim_until, epoch) \
@@ -256,7 +256,7 @@ impl Columns {
             Phase::Intent => Self::default(),
             Phase::Acted(acted) => Self::of_acted(acted)?,
             Phase::Verified { acted, verification, at } => Self {
-                verification: Some(to_json(verification, "verification")?),
+                verification: Some(to_json(verification)),
                 finished_at: Some(at.micros()),
                 ..Self::of_acted(acted)?
             },
@@ -267,7 +267,7 @@ impl Columns {
 
     fn of_acted(acted: &Acted) -> Result<Self, StoreError> {
         let Acted { at, after, verify_until } = acted;
-        let after = after.map(|after| to_json(&WitnessJson::from(after), "witness")).transpose()?;
+        let after = after.map(|after| to_json(&WitnessJson::from(after)));
         Ok(Self { acted_at: Some(at.micros()), after, verify_until: Some(verify_until.micros()), ..Self::default() })
     }
 }
@@ -290,12 +290,4 @@ impl From<WitnessJson> for Witness {
         let WitnessJson { state, started_at, restart_count } = json;
         Self { state, started_at, restart_count }
     }
-}
-
-fn to_json<T: Serialize>(value: &T, what: &'static str) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|_| StoreError::Corrupt { what })
-}
-
-fn from_json<T: DeserializeOwned>(json: &str, what: &'static str) -> Result<T, StoreError> {
-    serde_json::from_str(json).map_err(|_| StoreError::Corrupt { what })
 }

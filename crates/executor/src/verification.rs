@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use overseer_model::{Health, ResourceState, Timestamp};
+use overseer_model::{Health, ResourceState, Timestamp, Verdict};
 use overseer_provider_port::{Happening, What, Witness};
 use serde::{Deserialize, Serialize};
 
@@ -13,24 +13,6 @@ use crate::platform::{Next, Sight};
 /// How long after the window an engine that is away is asked again, until it is left inconclusive. Restarts of a Docker
 /// engine take less. The longest window and this make the 5 minutes that a verification may take.
 const ASK_UNTIL: Duration = Duration::from_secs(30);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    Passed,
-    Failed,
-    Inconclusive,
-}
-
-impl Verdict {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-            Self::Inconclusive => "inconclusive",
-        }
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -6,7 +6,7 @@ use overseer_permit::Claims;
 use overseer_provider_port::Witness;
 
 use crate::attempt::{Acted, Attempt, Failure, Phase, State};
-use crate::verification::{Check, Verdict, Verification};
+use crate::verification::{Check, Verification};
 
 pub fn step(claims: &Claims) -> v1::StepRef {
     // The rest of a ticket is authority, and stays here.
@@ -25,16 +25,6 @@ pub fn witness(witness: Witness) -> v1::Witness {
         state: v1::ResourceState::from(state).into(),
         started_at: started_at.map(to_timestamp),
         restart_count,
-    }
-}
-
-impl From<Verdict> for v1::Verdict {
-    fn from(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Passed => Self::Passed,
-            Verdict::Failed => Self::Failed,
-            Verdict::Inconclusive => Self::Inconclusive,
-        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use overseer_model::{ResourceState, Timestamp};
+use overseer_model::{ResourceState, Timestamp, plain};
 use overseer_permit::Permit;
 use overseer_provider_act::{Act, ActError, DEADLINE};
 use overseer_provider_port::Witness;
@@ -87,7 +87,7 @@ impl Worker {
             Ok(Err(ActError::NotReached)) => {
                 Some(Finding::NotDone { detail: "the platform did not answer; nothing was done".into() })
             }
-            Ok(Err(ActError::Refused { reason })) => Some(Finding::Refused { reason: bounded(&reason) }),
+            Ok(Err(ActError::Refused { reason })) => Some(Finding::Refused { reason: plain(&reason, REASON_CHARS) }),
             Ok(Err(error @ ActError::Unknown { .. })) => {
                 tracing::warn!(error = &error as &dyn Error, "reality is probed");
                 None
@@ -197,9 +197,4 @@ fn announce(phase: &Phase) {
             tracing::info!(verdict, "the action is verified");
         }
     }
-}
-
-/// A platform's words, in one line of bounded length.
-fn bounded(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(REASON_CHARS).collect()
 }

@@ -46,7 +46,9 @@ pub enum Memory {
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     Unknown,
-    Running { since: Timestamp },
+    Running {
+        since: Timestamp,
+    },
     /// Ended by itself; the platform will start it again.
     Restarting,
     /// Ended by itself, and what follows is not known yet.
@@ -54,8 +56,12 @@ pub enum Phase {
     /// Ended by itself and stays down.
     Down,
     /// Ended because somebody asked for it.
-    Stopped { since: Timestamp },
-    Removed { since: Timestamp },
+    Stopped {
+        since: Timestamp,
+    },
+    Removed {
+        since: Timestamp,
+    },
 }
 
 /// What is remembered of one resource.
@@ -159,12 +165,7 @@ fn after_exit(history: &mut History, after: AfterExit, at: Timestamp, thresholds
 }
 
 /// A state that was looked up: it decides an exit whose sequel was not known.
-fn after_state(
-    history: &mut History,
-    state: ResourceState,
-    at: Timestamp,
-    thresholds: &Thresholds,
-) -> Option<Trouble> {
+fn after_state(history: &mut History, state: ResourceState, at: Timestamp, thresholds: &Thresholds) -> Option<Trouble> {
     match (state, history.phase) {
         (ResourceState::Exited, Phase::Undecided | Phase::Restarting) => {
             let finished = history.exits.last().is_some_and(|exit| exit.code == 0);

@@ -1,6 +1,6 @@
 //! The incident and its life.
 
-use overseer_model::{Digest, FactId, Fingerprint, IncidentId, PlanId, ResourceRef, Timestamp};
+use overseer_model::{Digest, FactId, Fingerprint, IncidentId, PlanId, ResourceRef, Timestamp, Verdict};
 use serde::{Deserialize, Serialize};
 
 use crate::detect::{Aftermath, Detector, Exit, Trouble};
@@ -100,27 +100,40 @@ pub struct Moment {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum What {
-    Symptom { detector: Detector, exits: Vec<Exit>, aftermath: Aftermath },
-    Proposed { plan: PlanId, title: String },
+    Symptom {
+        detector: Detector,
+        exits: Vec<Exit>,
+        aftermath: Aftermath,
+    },
+    Proposed {
+        plan: PlanId,
+        title: String,
+    },
     /// No plan was made; the reason is one of Overseer's own sentences.
-    Refused { plan: PlanId, reason: String },
-    Approved { plan: PlanId, by: String },
-    Denied { plan: PlanId, by: String },
+    Refused {
+        plan: PlanId,
+        reason: String,
+    },
+    Approved {
+        plan: PlanId,
+        by: String,
+    },
+    Denied {
+        plan: PlanId,
+        by: String,
+    },
     Begun,
     Acted,
-    Verified { verdict: Verdict, checks: Vec<(String, Verdict)> },
-    StepFailed { reason: String },
+    Verified {
+        verdict: Verdict,
+        checks: Vec<(String, Verdict)>,
+    },
+    StepFailed {
+        reason: String,
+    },
     InDoubt,
     Calm,
     Removed,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    Passed,
-    Failed,
-    Inconclusive,
 }
 
 /// Equal for the same trouble of the same workload. The name stands for the workload, because a re-created container
@@ -210,7 +223,7 @@ mod tests {
 
     #[test]
     fn every_state_answers_every_event() {
-        use Event::{Calm, Removed, RecoveryProven, StepAbandoned, StepBegun, StepInVain};
+        use Event::{Calm, RecoveryProven, Removed, StepAbandoned, StepBegun, StepInVain};
         use State::{Open, Resolved, Resolving};
         let table = [
             (Open, StepBegun, Some(Resolving)),

@@ -1,11 +1,14 @@
 //! The narrative: an incident's story as text, from facts alone and without a model. It is pure, and there is no way
 //! for a log line to get in: a [`Moment`] has none.
 
-use overseer_model::{FactId, Timestamp};
+use overseer_model::{FactId, Timestamp, Verdict, plain};
 use serde::{Deserialize, Serialize};
 
 use crate::detect::{Aftermath, Detector, Exit, Memory};
-use crate::incident::{Incident, Moment, Outcome, State, Verdict, What};
+use crate::incident::{Incident, Moment, Outcome, State, What};
+
+/// Longest name that is told, in characters.
+const NAME: usize = 128;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Narrative {
@@ -36,7 +39,7 @@ pub struct Entry {
 /// One line for lists and notices.
 #[must_use]
 pub fn title(incident: &Incident) -> String {
-    let name = plain(&incident.resource.name);
+    let name = plain(&incident.resource.name, NAME);
     match incident.detector {
         Detector::RestartLoop => format!("{name} crashes again and again"),
         Detector::UnexpectedExit => format!("{name} ended unexpectedly"),
@@ -45,59 +48,41 @@ pub fn title(incident: &Incident) -> String {
 
 #[must_use]
 pub fn narrate(incident: &Incident, story: &[Moment]) -> Narrative {
-    let name = plain(&incident.resource.name);
+    let name = plain(&incident.resource.name, NAME);
     let timeline: Vec<Entry> = story
         .iter()
         .map(|moment| Entry { at: moment.at, text: sentence(&name, &moment.what), evidence: moment.evidence.clone() })
         .collect();
-    let symptoms = of_kind(story, |what| match what {
-        What::Symptom { detector, exits, aftermath } => Some(symptom(&name, *detector, exits, *aftermath)),
-        What::Proposed { .. }
-        | What::Refused { .. }
-        | What::Approved { .. }
-        | What::Denied { .. }
-        | What::Begun
-        | What::Acted
-        | What::Verified { .. }
-        | What::StepFailed { .. }
-        | What::InDoubt
-        | What::Calm
-        | What::Removed => None,
-    });
-    let resolution_steps = of_kind(story, |what| match what {
-        What::Proposed { .. } | What::Approved { .. } | What::Acted | What::Denied { .. } => {
-            Some(sentence(&name, what))
-        }
-        What::Symptom { .. }
-        | What::Refused { .. }
-        | What::Begun
-        | What::Verified { .. }
-        | What::StepFailed { .. }
-        | What::InDoubt
-        | What::Calm
-        | What::Removed => None,
-    });
-    let verification_results = of_kind(story, |what| match what {
-        What::Verified { .. } => Some(sentence(&name, what)),
-        What::Symptom { .. }
-        | What::Proposed { .. }
-        | What::Refused { .. }
-        | What::Approved { .. }
-        | What::Denied { .. }
-        | What::Begun
-        | What::Acted
-        | What::StepFailed { .. }
-        | What::InDoubt
-        | What::Calm
-        | What::Removed => None,
-    });
+    let told = |section| -> Vec<String> {
+        let of_section = story.iter().filter(|moment| section_of(&moment.what) == section);
+        of_section.map(|moment| sentence(&name, &moment.what)).collect()
+    };
+    let symptoms = told(Section::Symptoms);
+    let resolution_steps = told(Section::Steps);
+    let verification_results = told(Section::Verifications);
     let hypotheses = hypotheses(story);
     let text = text(incident, &name, &hypotheses, &timeline);
     Narrative { text, symptoms, hypotheses, timeline, resolution_steps, verification_results, lessons: lessons(story) }
 }
 
-fn of_kind(story: &[Moment], pick: impl Fn(&What) -> Option<String>) -> Vec<String> {
-    story.iter().filter_map(|moment| pick(&moment.what)).collect()
+/// Where a moment is told beside the timeline.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Section {
+    Symptoms,
+    Steps,
+    Verifications,
+    Nowhere,
+}
+
+const fn section_of(what: &What) -> Section {
+    match what {
+        What::Symptom { .. } => Section::Symptoms,
+        What::Proposed { .. } | What::Approved { .. } | What::Denied { .. } | What::Acted => Section::Steps,
+        What::Verified { .. } => Section::Verifications,
+        What::Refused { .. } | What::Begun | What::StepFailed { .. } | What::InDoubt | What::Calm | What::Removed => {
+            Section::Nowhere
+        }
+    }
 }
 
 fn text(incident: &Incident, name: &str, hypotheses: &[Hypothesis], timeline: &[Entry]) -> String {
@@ -148,14 +133,13 @@ fn sentence(name: &str, what: &What) -> String {
         What::Symptom { detector, exits, aftermath } => symptom(name, *detector, exits, *aftermath),
         What::Proposed { plan, title } => format!("Plan {plan} was proposed: {title}."),
         What::Refused { reason, .. } => format!("No plan was made: {reason}."),
-        What::Approved { by, .. } => format!("{} approved the plan.", plain(by)),
-        What::Denied { by, .. } => format!("{} denied the plan.", plain(by)),
+        What::Approved { by, .. } => format!("{} approved the plan.", plain(by, NAME)),
+        What::Denied { by, .. } => format!("{} denied the plan.", plain(by, NAME)),
         What::Begun => "The step began.".to_owned(),
         What::Acted => format!("{name} was restarted."),
         What::Verified { verdict, checks } => {
-            let checks: Vec<String> =
-                checks.iter().map(|(name, verdict)| format!("{name} {}", word(*verdict))).collect();
-            format!("Verification {}: {}.", word(*verdict), checks.join(", "))
+            let checks: Vec<String> = checks.iter().map(|(name, verdict)| format!("{name} {verdict}")).collect();
+            format!("Verification {verdict}: {}.", checks.join(", "))
         }
         What::StepFailed { reason } => format!("The step failed: {reason}."),
         What::InDoubt => "Whether the step took place could not be told. A person decides.".to_owned(),
@@ -164,29 +148,11 @@ fn sentence(name: &str, what: &What) -> String {
     }
 }
 
-const fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Passed => "passed",
-        Verdict::Failed => "failed",
-        Verdict::Inconclusive => "was inconclusive",
-    }
-}
-
 /// Ranked causes from exit codes and kills. Codes from 128 on are 128 + the signal (POSIX shell, "Exit Status").
 fn hypotheses(story: &[Moment]) -> Vec<Hypothesis> {
-    let last = story.iter().rev().find_map(|moment| match &moment.what {
-        What::Symptom { exits, .. } => exits.last(),
-        What::Proposed { .. }
-        | What::Refused { .. }
-        | What::Approved { .. }
-        | What::Denied { .. }
-        | What::Begun
-        | What::Acted
-        | What::Verified { .. }
-        | What::StepFailed { .. }
-        | What::InDoubt
-        | What::Calm
-        | What::Removed => None,
+    let last = story.iter().rev().find_map(|moment| {
+        let What::Symptom { exits, .. } = &moment.what else { return None };
+        exits.last()
     });
     let Some(exit) = last else { return Vec::new() };
     let guess = |text: &str, confidence| Hypothesis { text: text.to_owned(), confidence, evidence: vec![exit.fact] };
@@ -203,26 +169,17 @@ fn hypotheses(story: &[Moment]) -> Vec<Hypothesis> {
             vec![guess("its command cannot be run or is not in the image", 0.9)]
         }
         (Memory::Enough, 0) => vec![guess("the program ends by its own will and is restarted each time", 0.7)],
-        (Memory::Enough, _) => vec![
-            guess("the program ended with an error of its own, such as a bad setting or a missing dependency", 0.6),
-        ],
+        (Memory::Enough, _) => vec![guess(
+            "the program ended with an error of its own, such as a bad setting or a missing dependency",
+            0.6,
+        )],
     }
 }
 
 fn lessons(story: &[Moment]) -> Vec<String> {
-    let verdicts = story.iter().filter_map(|moment| match &moment.what {
-        What::Verified { verdict, .. } => Some(*verdict),
-        What::Symptom { .. }
-        | What::Proposed { .. }
-        | What::Refused { .. }
-        | What::Approved { .. }
-        | What::Denied { .. }
-        | What::Begun
-        | What::Acted
-        | What::StepFailed { .. }
-        | What::InDoubt
-        | What::Calm
-        | What::Removed => None,
+    let verdicts = story.iter().filter_map(|moment| {
+        let What::Verified { verdict, .. } = &moment.what else { return None };
+        Some(*verdict)
     });
     let mut lessons: Vec<String> = verdicts
         .filter_map(|verdict| match verdict {
@@ -233,15 +190,6 @@ fn lessons(story: &[Moment]) -> Vec<String> {
         .collect();
     lessons.dedup();
     lessons
-}
-
-/// Platform text made harmless for people: no control or direction characters, bounded.
-#[must_use]
-pub fn plain(text: &str) -> String {
-    let harmless = |c: &char| {
-        !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-    };
-    text.chars().filter(harmless).take(128).collect()
 }
 
 #[cfg(test)]
@@ -261,9 +209,8 @@ mod tests {
             name: "we\u{202e}b\n".into(),
         };
         let second = |n: i64| Timestamp::from_micros(n * 1_000_000);
-        let exits: Vec<Exit> = (1..=4)
-            .map(|n| Exit { fact: FactId::fresh(), at: second(n), code: 1, memory: Memory::Enough })
-            .collect();
+        let exits: Vec<Exit> =
+            (1..=4).map(|n| Exit { fact: FactId::fresh(), at: second(n), code: 1, memory: Memory::Enough }).collect();
         let trouble =
             Trouble { detector: Detector::RestartLoop, at: second(4), exits, aftermath: Aftermath::StaysDown };
         let incident = incident::open(&resource, &trouble, second(5));
@@ -289,13 +236,13 @@ mod tests {
         let narrative = narrate(&incident, &moments);
         assert_eq!(
             narrative.symptoms,
-            ["web ended 4 times within 3 s, last with exit code 1; it stays down."]
+            ["we\u{fffd}b\u{fffd} ended 4 times within 3 s, last with exit code 1; it stays down."]
         );
         assert_eq!(narrative.timeline[0].evidence.len(), 4);
         assert_eq!(narrative.verification_results, ["Verification failed: running failed."]);
         assert_eq!(narrative.lessons, ["A restart did not help against this trouble."]);
         assert!(!narrative.text.contains('\u{202e}'));
-        assert!(narrative.text.starts_with("web crashes again and again on site home."));
+        assert!(narrative.text.starts_with("we\u{fffd}b\u{fffd} crashes again and again on site home."));
     }
 
     #[test]

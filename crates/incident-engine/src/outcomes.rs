@@ -5,11 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use overseer_contract::v1 as pb;
 use overseer_contract::{BadWire, Event, required};
-use overseer_model::{EventKind, IncidentId, Timestamp};
+use overseer_model::{EventKind, IncidentId, Timestamp, Verdict};
 use overseer_runtime::{ApplyError, Base, Consumer, first_time};
 use tokio::sync::Notify;
 
-use crate::incident::{self, Event as Move, Moment, State, Verdict, What};
+use crate::incident::{self, Event as Move, Moment, State, What};
 use crate::{store, wire};
 
 pub const KINDS: &[EventKind] = &[
@@ -156,9 +156,7 @@ const fn failure(failure: pb::StepFailure) -> Option<(&'static str, Move)> {
         pb::StepFailure::TargetDrift => {
             Some(("the target is not the one that was approved; nothing was done", Move::StepAbandoned))
         }
-        pb::StepFailure::Unreachable => {
-            Some(("the platform did not answer; nothing was done", Move::StepAbandoned))
-        }
+        pb::StepFailure::Unreachable => Some(("the platform did not answer; nothing was done", Move::StepAbandoned)),
         pb::StepFailure::TicketRefused | pb::StepFailure::Unspecified => {
             Some(("the executor refused the ticket; nothing was done", Move::StepAbandoned))
         }
@@ -166,16 +164,10 @@ const fn failure(failure: pb::StepFailure) -> Option<(&'static str, Move)> {
 }
 
 fn verification_of(verification: pb::Verification) -> Result<(Verdict, Vec<(String, Verdict)>), BadWire> {
-    let verdict = |verdict: pb::Verdict| match verdict {
-        pb::Verdict::Passed => Ok(Verdict::Passed),
-        pb::Verdict::Failed => Ok(Verdict::Failed),
-        pb::Verdict::Inconclusive => Ok(Verdict::Inconclusive),
-        pb::Verdict::Unspecified => Err(BadWire { field: "verdict" }),
-    };
     let checks = verification
         .checks
         .iter()
-        .map(|check| Ok((check.name.clone(), verdict(check.verdict())?)))
-        .collect::<Result<_, _>>()?;
-    Ok((verdict(verification.verdict())?, checks))
+        .map(|check| Ok((check.name.clone(), check.verdict().try_into()?)))
+        .collect::<Result<_, BadWire>>()?;
+    Ok((verification.verdict().try_into()?, checks))
 }

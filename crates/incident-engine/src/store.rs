@@ -3,9 +3,8 @@
 use overseer_contract::TraceParent;
 use overseer_model::{Epoch, Fingerprint, IncidentId, Timestamp};
 use overseer_runtime::Page;
+use overseer_storage::column::{from_count, from_json, from_text, from_word, to_json, to_word};
 use overseer_storage::{Conn, StoreError, clean, on, row};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::detect::History;
 use crate::incident::{Incident, Moment, State};
@@ -59,44 +58,27 @@ impl TryFrom<Row> for Kept {
             narrative,
         } = row;
         let incident = Incident {
-            id: id.parse().map_err(|_| StoreError::Corrupt { what: "incident.id" })?,
-            resource: read(&resource)?,
-            detector: word(detector)?,
-            severity: word(severity)?,
-            state: word(state)?,
-            outcome: word(outcome)?,
-            fingerprint: fingerprint.parse().map_err(|_| StoreError::Corrupt { what: "incident.fingerprint" })?,
+            id: from_text(&id, "incident.id")?,
+            resource: from_json(&resource, "incident.resource")?,
+            detector: from_word(detector, "incident.detector")?,
+            severity: from_word(severity, "incident.severity")?,
+            state: from_word(state, "incident.state")?,
+            outcome: from_word(outcome, "incident.outcome")?,
+            fingerprint: from_text(&fingerprint, "incident.fingerprint")?,
             opened_at: Timestamp::from_micros(opened_at),
             updated_at: Timestamp::from_micros(updated_at),
             resolved_at: resolved_at.map(Timestamp::from_micros),
-            occurrences: u32::try_from(occurrences).map_err(|_| StoreError::Corrupt { what: "incident.occurrences" })?,
+            occurrences: from_count(occurrences, "incident.occurrences")?,
         };
-        Ok(Self { incident, narrative: read(&narrative)?, trace: trace.and_then(|text| text.parse().ok()) })
+        Ok(Self {
+            incident,
+            narrative: from_json(&narrative, "incident.narrative")?,
+            trace: trace.and_then(|text| text.parse().ok()),
+        })
     }
 }
 
-/// Plain data with string keys always has a JSON.
-fn json<T: Serialize>(value: &T) -> String {
-    clean(&serde_json::to_string(value).unwrap_or_default())
-}
-
-fn read<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|_| StoreError::Corrupt { what: "incident" })
-}
-
-/// An enum of plain words, as it is kept in a column.
-fn word<T: DeserializeOwned>(text: String) -> Result<T, StoreError> {
-    serde_json::from_value(serde_json::Value::String(text)).map_err(|_| StoreError::Corrupt { what: "incident" })
-}
-
-fn as_word<T: Serialize>(value: &T) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
-pub async fn open_by_fingerprint(
-    conn: &mut Conn<'_>,
-    fingerprint: Fingerprint,
-) -> Result<Option<Kept>, StoreError> {
+pub async fn open_by_fingerprint(conn: &mut Conn<'_>, fingerprint: Fingerprint) -> Result<Option<Kept>, StoreError> {
     one(conn, "fingerprint = $1 AND state <> 'resolved'", fingerprint.to_string()).await
 }
 
@@ -125,7 +107,7 @@ pub async fn list(conn: &mut Conn<'_>, state: Option<State>, page: &Page) -> Res
         "SELECT {COLUMNS} FROM incident WHERE ($1 = '' OR id < $1) AND ($2 = '' OR state = $2) \
          ORDER BY id DESC LIMIT $3"
     ));
-    let state = state.map(|state| as_word(&state)).unwrap_or_default();
+    let state = state.map(|state| to_word(&state)).unwrap_or_default();
     let after = page.after.clone().unwrap_or_default();
     let rows: Vec<Row> =
         on!(conn, c => sqlx::query_as(sql).bind(after).bind(state).bind(page.size).fetch_all(c).await)?;
@@ -142,7 +124,7 @@ pub async fn save(
     let mut story = story(&mut *conn, incident.id).await?;
     let known = story.len();
     story.extend_from_slice(added);
-    let narrative = json(&narrate(incident, &story));
+    let narrative = to_json(&narrate(incident, &story));
     on!(&mut *conn, c => sqlx::query(
         "INSERT INTO incident (id, fingerprint, resource_id, resource, detector, severity, state, outcome, opened_at, \
          updated_at, resolved_at, occurrences, trace, narrative) \
@@ -150,8 +132,8 @@ pub async fn save(
          ON CONFLICT (id) DO UPDATE SET resource_id = $3, resource = $4, detector = $5, severity = $6, state = $7, \
          outcome = $8, updated_at = $10, resolved_at = $11, occurrences = $12, narrative = $14")
         .bind(incident.id.to_string()).bind(incident.fingerprint.to_string()).bind(clean(&incident.resource.id))
-        .bind(json(&incident.resource)).bind(as_word(&incident.detector)).bind(as_word(&incident.severity))
-        .bind(as_word(&incident.state)).bind(as_word(&incident.outcome)).bind(incident.opened_at.micros())
+        .bind(to_json(&incident.resource)).bind(to_word(&incident.detector)).bind(to_word(&incident.severity))
+        .bind(to_word(&incident.state)).bind(to_word(&incident.outcome)).bind(incident.opened_at.micros())
         .bind(incident.updated_at.micros()).bind(incident.resolved_at.map(Timestamp::micros))
         .bind(i64::from(incident.occurrences)).bind(trace.map(ToString::to_string)).bind(narrative)
         .execute(c).await.map(drop))?;
@@ -159,8 +141,8 @@ pub async fn save(
         let position = i64::try_from(known + at).unwrap_or(i64::MAX);
         on!(&mut *conn, c => sqlx::query(
             "INSERT INTO moment (incident_id, position, at, what, evidence) VALUES ($1, $2, $3, $4, $5)")
-            .bind(incident.id.to_string()).bind(position).bind(moment.at.micros()).bind(json(&moment.what))
-            .bind(json(&moment.evidence)).execute(c).await.map(drop))?;
+            .bind(incident.id.to_string()).bind(position).bind(moment.at.micros()).bind(to_json(&moment.what))
+            .bind(to_json(&moment.evidence)).execute(c).await.map(drop))?;
     }
     Ok(())
 }
@@ -171,7 +153,11 @@ async fn story(conn: &mut Conn<'_>, id: IncidentId) -> Result<Vec<Moment>, Store
         .bind(id.to_string()).fetch_all(c).await)?;
     rows.into_iter()
         .map(|(at, what, evidence)| {
-            Ok(Moment { at: Timestamp::from_micros(at), what: read(&what)?, evidence: read(&evidence)? })
+            Ok(Moment {
+                at: Timestamp::from_micros(at),
+                what: from_json(&what, "moment.what")?,
+                evidence: from_json(&evidence, "moment.evidence")?,
+            })
         })
         .collect()
 }
@@ -179,13 +165,13 @@ async fn story(conn: &mut Conn<'_>, id: IncidentId) -> Result<Vec<Moment>, Store
 pub async fn history(conn: &mut Conn<'_>, resource: &str) -> Result<History, StoreError> {
     let text: Option<String> = on!(conn, c => sqlx::query_scalar("SELECT state FROM history WHERE resource_id = $1")
         .bind(clean(resource)).fetch_optional(c).await)?;
-    text.map_or_else(|| Ok(History::default()), |text| read(&text))
+    text.map_or_else(|| Ok(History::default()), |text| from_json(&text, "history.state"))
 }
 
 pub async fn save_history(conn: &mut Conn<'_>, resource: &str, history: &History) -> Result<(), StoreError> {
     on!(conn, c => sqlx::query(
         "INSERT INTO history (resource_id, state) VALUES ($1, $2) ON CONFLICT (resource_id) DO UPDATE SET state = $2")
-        .bind(clean(resource)).bind(json(history)).execute(c).await.map(drop))?;
+        .bind(clean(resource)).bind(to_json(history)).execute(c).await.map(drop))?;
     Ok(())
 }
 

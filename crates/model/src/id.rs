@@ -95,11 +95,7 @@ impl FromStr for Site {
     fn from_str(text: &str) -> Result<Self, BadId> {
         let fits = (1..=32).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if fits {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(BadId { expected: "site: 1 to 32 of a-z, 0-9 and -" })
-        }
+        if fits { Ok(Self(text.to_owned())) } else { Err(BadId { expected: "site: 1 to 32 of a-z, 0-9 and -" }) }
     }
 }
 impl TryFrom<String> for Site {

@@ -8,7 +8,9 @@ mod event;
 mod fact;
 mod id;
 mod resource;
+mod text;
 mod time;
+mod verdict;
 
 pub use access::{Actor, Permission, Role, ServiceName};
 pub use action::{Action, Risk};
@@ -17,4 +19,6 @@ pub use event::{EventKind, Stream};
 pub use fact::{AfterExit, ExitCause, Fact, FactSource, Observation};
 pub use id::{ApprovalId, BadId, DeliveryId, Epoch, EventId, FactId, IncidentId, PlanId, Site, StepId};
 pub use resource::{Health, Provider, ResourceKind, ResourceRef, ResourceState, RestartRule};
+pub use text::plain;
 pub use time::Timestamp;
+pub use verdict::Verdict;

@@ -2,7 +2,7 @@
 //! untrusted text and is cut and cleaned. No line of a log, no text of a model, no title that another service wrote.
 
 use overseer_contract::{BadWire, Event, required, v1};
-use overseer_model::{EventKind, IncidentId, PlanId, Provider, ResourceKind, ResourceRef, StepId};
+use overseer_model::{EventKind, IncidentId, PlanId, Provider, ResourceKind, ResourceRef, StepId, plain};
 use overseer_runtime::ApplyError;
 use serde::Serialize;
 
@@ -198,7 +198,13 @@ impl Data {
 impl Resource {
     fn of(resource: Option<v1::ResourceRef>) -> Result<Self, BadWire> {
         let ResourceRef { site, provider, kind, id, name } = required(resource, "resource")?.try_into()?;
-        Ok(Self { site: site.to_string(), provider, kind, id: presentable(&id), name: presentable(&name) })
+        Ok(Self {
+            site: site.to_string(),
+            provider,
+            kind,
+            id: plain(&id, MOST_CHARACTERS),
+            name: plain(&name, MOST_CHARACTERS),
+        })
     }
 }
 
@@ -210,18 +216,6 @@ fn incident_id(text: &str) -> Result<String, BadWire> {
 fn word<E>(name: Result<&'static str, E>, prefix: &str, field: &'static str) -> Result<String, BadWire> {
     let rest = name.ok().and_then(|name| name.strip_prefix(prefix)).filter(|rest| *rest != "UNSPECIFIED");
     rest.map(str::to_ascii_lowercase).ok_or(BadWire { field })
-}
-
-/// Platform text for other people's screens: no control characters, and none that turn the direction of writing or
-/// cannot be seen.
-fn presentable(text: &str) -> String {
-    text.chars().take(MOST_CHARACTERS).map(|c| if is_shown(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
-}
-
-const fn is_shown(c: char) -> bool {
-    !matches!(c,
-        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// `2026-11-21T05:04:03.120Z`.

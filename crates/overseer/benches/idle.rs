@@ -31,7 +31,11 @@ async fn main() {
     // 100 ticks a second on every Linux that Rust runs on.
     let busy = (ticks(process) - before) as f64 / 100.0;
     println!("{CONTAINERS} containers watched, nothing happening, {} s", WATCHED.as_secs());
-    println!("resident memory   {:.1} MB (highest so far {:.1} MB)", megabytes(process, "VmRSS"), megabytes(process, "VmHWM"));
+    println!(
+        "resident memory   {:.1} MB (highest so far {:.1} MB)",
+        megabytes(process, "VmRSS"),
+        megabytes(process, "VmHWM")
+    );
     println!("processor time    {:.2} % of one core", busy / WATCHED.as_secs_f64() * 100.0);
 }
 

@@ -28,7 +28,9 @@ struct Sample {
 async fn main() {
     let _first = rustls::crypto::ring::default_provider().install_default();
     println!("load {}", std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim());
-    println!("milliseconds after the time that the engine gave its `die` event, {CRASHES} crashes, median / 99th percentile");
+    println!(
+        "milliseconds after the time that the engine gave its `die` event, {CRASHES} crashes, median / 99th percentile"
+    );
     println!("{:<22}{:>18}{:>18}{:>18}{:>22}", "", "bare listener", "committed*", "webhook", "webhook - listener");
     for (mode, name) in [(Mode::OneProcess, "one process"), (Mode::ProcessPerService, "process per service")] {
         let samples = measure(mode).await;
@@ -57,8 +59,7 @@ async fn measure(mode: Mode) -> Vec<Sample> {
         let plan = CrashPlan { crashes: Crashes::First(1), restart_policy: "no" };
         let name = format!("crash-{number}");
         let container = overseer.docker.crashing_container(&name, plan).await;
-        let of_container =
-            |hook: &overseer_testkit::Hook| hook.body["data"]["resource"]["id"] == container.id.as_str();
+        let of_container = |hook: &overseer_testkit::Hook| hook.body["data"]["resource"]["id"] == container.id.as_str();
         let hook = overseer.hook.wait_for("incident_detected", of_container, Duration::from_secs(30)).await;
         let known = |times: &Times| times.lock().unwrap().get(&container.id).copied();
         let (die, listener, commit) = until("the listeners", Duration::from_secs(10), async || {

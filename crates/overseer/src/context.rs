@@ -30,10 +30,7 @@ pub fn file() -> anyhow::Result<PathBuf> {
 pub fn read() -> anyhow::Result<Context> {
     let file = file()?;
     let text = std::fs::read_to_string(&file).with_context(|| {
-        format!(
-            "no context at `{}`: run `overseer up` on this machine first, or set OVERSEER_CONTEXT",
-            file.display()
-        )
+        format!("no context at `{}`: run `overseer up` on this machine first, or set OVERSEER_CONTEXT", file.display())
     })?;
     serde_json::from_str(&text).with_context(|| format!("the context `{}` does not read: remove it", file.display()))
 }

@@ -163,10 +163,9 @@ fn told(answer: reqwest::Response) -> impl Stream<Item = anyhow::Result<Told>> +
         loop {
             if let Some(end) = buffer.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = buffer.drain(..=end).collect();
-                if let Some(data) = line.strip_prefix(b"data:") {
-                    if let Ok(told) = serde_json::from_slice(data) {
-                        return Ok(Some((told, (bytes, buffer))));
-                    }
+                let told = line.strip_prefix(b"data:").and_then(|data| serde_json::from_slice(data).ok());
+                if let Some(told) = told {
+                    return Ok(Some((told, (bytes, buffer))));
                 }
                 continue;
             }
@@ -200,10 +199,8 @@ async fn watch(
     id: &str,
     ending: Ending,
 ) -> anyhow::Result<()> {
-    let filters = HashMap::from([
-        ("container".to_owned(), vec![id.to_owned()]),
-        ("event".to_owned(), vec!["die".to_owned()]),
-    ]);
+    let filters =
+        HashMap::from([("container".to_owned(), vec![id.to_owned()]), ("event".to_owned(), vec!["die".to_owned()])]);
     let mut deaths = docker.events(Some(EventsOptionsBuilder::new().filters(&filters).build())).boxed();
     let mut told = told(events);
     docker.start_container(id, None::<StartContainerOptions>).await.context("the drill's container does not start")?;

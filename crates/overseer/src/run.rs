@@ -109,12 +109,7 @@ fn peers(scope: &Scope, config: &Config, keys: &Keys) -> anyhow::Result<Peers> {
 }
 
 impl Ground {
-    async fn base(
-        &self,
-        service: ServiceName,
-        durability: Durability,
-        migrations: Migrations,
-    ) -> anyhow::Result<Base> {
+    async fn base(&self, service: ServiceName, durability: Durability, migrations: Migrations) -> anyhow::Result<Base> {
         let db = Db::open(&self.location, service, durability, migrations).await?;
         Ok(Base {
             service,

@@ -2,18 +2,15 @@
 
 use std::error::Error;
 
-use overseer_contract::v1 as pb;
 use overseer_contract::from_timestamp;
+use overseer_contract::v1 as pb;
 use overseer_model::Timestamp;
 
 use crate::client::{Answer, Refused};
 
-/// Text without control or direction characters.
+/// Text of any origin, harmless for a terminal.
 pub fn plain(text: &str) -> String {
-    let hidden = |c: char| {
-        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
-    };
-    text.chars().map(|c| if hidden(c) { '\u{fffd}' } else { c }).collect()
+    overseer_model::plain(text, usize::MAX)
 }
 
 /// An error with its causes, and with what to do.

@@ -33,8 +33,13 @@ pub struct Peers {
 pub enum UpstreamError {
     #[error("`{address}` is not an address of a service: write http://host:port")]
     BadAddress { address: String },
-    #[error("the service `{0}` is not there yet")]
-    NotBuilt(ServiceName),
+    #[error("the service `{service}` is not there yet")]
+    NotBuilt {
+        service: ServiceName,
+        /// What a generated client makes of it.
+        #[source]
+        source: tonic::Status,
+    },
     #[error("the service `{service}` does not answer")]
     NoAnswer {
         service: ServiceName,
@@ -119,7 +124,10 @@ impl Service<http::Request<Body>> for Upstream {
         Box::pin(async move {
             match target {
                 Target::Local(slot) => {
-                    let router = slot.get().cloned().ok_or(UpstreamError::NotBuilt(service))?;
+                    let router = slot.get().cloned().ok_or_else(|| {
+                        let source = tonic::Status::unavailable("the service is being started");
+                        UpstreamError::NotBuilt { service, source }
+                    })?;
                     let answer = match router.oneshot(request.map(axum::body::Body::new)).await {
                         Ok(answer) => answer,
                         Err(never) => match never {},

@@ -101,9 +101,8 @@ impl Service {
     pub fn new(base: &Base, routes: Routes, mut tasks: Vec<Task>) -> Self {
         let chain = OwnChain { service: base.service, db: base.db.clone() };
         let routes = routes.add_service(chain.server());
-        let router = routes
-            .into_axum_router()
-            .layer(axum::middleware::from_fn_with_state(base.peers.secret(), gate::gate));
+        let router =
+            routes.into_axum_router().layer(axum::middleware::from_fn_with_state(base.peers.secret(), gate::gate));
         base.peers.built(base.service, router.clone());
 
         let (relay, db, bus, stop) = (base.relay.clone(), base.db.clone(), base.bus.clone(), base.stop.clone());

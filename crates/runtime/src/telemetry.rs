@@ -55,8 +55,8 @@ impl Telemetry {
         let filter = EnvFilter::try_new(&config.log_filter).map_err(TelemetryError::Filter)?;
         // What is counted before the first look at /metrics counts too.
         crate::host::recorder();
-        let mut provider = SdkTracerProvider::builder()
-            .with_resource(Resource::builder().with_service_name("overseer").build());
+        let mut provider =
+            SdkTracerProvider::builder().with_resource(Resource::builder().with_service_name("overseer").build());
         if !config.otlp_endpoint.is_empty() {
             let exporter = opentelemetry_otlp::SpanExporter::builder()
                 .with_tonic()

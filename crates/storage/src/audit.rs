@@ -41,9 +41,15 @@ pub struct Entry {
 /// What a check of the whole chain found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Check {
-    Intact { entries: u64, head: String },
+    Intact {
+        entries: u64,
+        head: String,
+    },
     /// `at` is the first entry that does not fit.
-    Broken { entries: u64, at: u64 },
+    Broken {
+        entries: u64,
+        at: u64,
+    },
 }
 
 /// Appends to the chain. The head's row lock puts concurrent writers in order.

@@ -44,7 +44,10 @@ pub enum Durability {
 #[derive(Clone, Debug)]
 pub enum Db {
     /// SQLite has one writer at a time; a pool of one makes writers queue fairly instead of polling the file's lock.
-    Sqlite { read: SqlitePool, write: SqlitePool },
+    Sqlite {
+        read: SqlitePool,
+        write: SqlitePool,
+    },
     Postgres(PgPool),
 }
 
@@ -126,7 +129,8 @@ impl Db {
                         Durability::Power => SqliteSynchronous::Full,
                         Durability::Process => SqliteSynchronous::Normal,
                     });
-                let pool = |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(Duration::from_secs(10));
+                let pool =
+                    |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(Duration::from_secs(10));
                 let write = pool(1).connect_with(options.clone()).await.map_err(open)?;
                 migrations
                     .run(&write)
@@ -138,8 +142,7 @@ impl Db {
             Location::Postgres { address } => {
                 let place = format!("PostgreSQL schema {}", service.snake());
                 let open = |source| StoreError::Open { place: place.clone(), source };
-                let options: PgConnectOptions =
-                    address.replace("{service}", service.snake()).parse().map_err(open)?;
+                let options: PgConnectOptions = address.replace("{service}", service.snake()).parse().map_err(open)?;
                 let options = options.options([("search_path", service.snake())]);
                 let pool = PgPoolOptions::new()
                     .max_connections(8)

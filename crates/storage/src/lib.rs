@@ -2,6 +2,7 @@
 //! events, and the audit chain. Time always comes from the caller.
 
 pub mod audit;
+pub mod column;
 mod db;
 mod error;
 pub mod inbox;

@@ -175,8 +175,7 @@ impl Overseer {
     /// Waits until a process has ended by itself, as a fault makes it.
     pub async fn ended(&mut self, process: &'static str) {
         let child = self.processes.get_mut(process).expect("it was begun");
-        until(&format!("{process} to end"), Duration::from_secs(60), async || child.try_wait().expect("a child"))
-            .await;
+        until(&format!("{process} to end"), Duration::from_secs(60), async || child.try_wait().expect("a child")).await;
         self.processes.remove(process);
     }
 
@@ -262,7 +261,8 @@ impl Overseer {
 
     /// An action of a plan, once there is one for which `holds`.
     pub async fn action(&self, plan: &Value, holds: impl Fn(&Value) -> bool) -> Value {
-        self.listed(&["actions"], "actions", "an action", |action| action["planId"] == plan["id"] && holds(action)).await
+        self.listed(&["actions"], "actions", "an action", |action| action["planId"] == plan["id"] && holds(action))
+            .await
     }
 
     async fn listed(&self, args: &[&str], list: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {

@@ -55,8 +55,7 @@ async fn killed_at(overseer: &mut Overseer, service: &'static str, point: &str) 
 
 async fn the_executor_is_killed_at_each_boundary(mode: Mode) {
     let mut overseer = start(mode).await;
-    for point in
-        ["executor_intent_written", "executor_acted", "executor_outcome_written", "executor_verified_written"]
+    for point in ["executor_intent_written", "executor_acted", "executor_outcome_written", "executor_verified_written"]
     {
         killed_at(&mut overseer, "executor", point).await;
     }

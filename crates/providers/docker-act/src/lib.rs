@@ -5,10 +5,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bollard::errors::Error;
 use bollard::query_parameters::RestartContainerOptionsBuilder;
-use overseer_model::Action;
+use overseer_model::{Action, plain};
 use overseer_permit::Permit;
 use overseer_provider_act::{Act, ActError, DEADLINE, STOP_GRACE};
-use overseer_provider_docker::{BadHost, Host, bounded, connect, is_id};
+use overseer_provider_docker::{BadHost, Host, connect, is_id};
 
 /// The longest wait for a connection; nothing has been asked of the engine until then. Together with the time within which
 /// an executor acts it stays below the executor's lease.
@@ -63,5 +63,5 @@ fn ended(error: Error) -> ActError {
 }
 
 fn refused(reason: &str) -> ActError {
-    ActError::Refused { reason: bounded(reason, REASON) }
+    ActError::Refused { reason: plain(reason, REASON) }
 }

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use bollard::models::{EventActor, EventMessage};
-use overseer_model::{Health, Timestamp};
+use overseer_model::{Health, Timestamp, plain};
 use overseer_provider_port::{Happening, What};
 
-use crate::text::{NAME, bounded};
+use crate::NAME;
 
 pub(crate) fn read(event: EventMessage) -> Option<Happening> {
     let EventMessage { typ: _, action, actor, scope: _, time, time_nano } = event;
@@ -14,7 +14,7 @@ pub(crate) fn read(event: EventMessage) -> Option<Happening> {
     let attributes = attributes.unwrap_or_default();
     let what = what(&action?, &attributes)?;
     let micros = time_nano.map(|nanos| nanos.div_euclid(1_000)).or(time.map(|s| s.saturating_mul(1_000_000)))?;
-    let name = attributes.get("name").map(|name| bounded(name.trim_start_matches('/'), NAME)).unwrap_or_default();
+    let name = attributes.get("name").map(|name| plain(name.trim_start_matches('/'), NAME)).unwrap_or_default();
     Some(Happening { resource_id: id?, name, at: Timestamp::from_micros(micros), what })
 }
 

@@ -8,7 +8,6 @@
 mod connect;
 mod happening;
 mod snapshot;
-mod text;
 mod time;
 
 use std::collections::HashMap;
@@ -25,7 +24,9 @@ use overseer_model::{Site, Timestamp};
 use overseer_provider_port::{Happening, NotFound, Observe, ObserveError, Snapshot};
 
 pub use connect::{BadHost, Host, connect, is_id};
-pub use text::bounded;
+
+/// Longest name, image or label that is kept, in characters.
+pub(crate) const NAME: usize = 255;
 
 /// The longest wait for one answer. An inspect waits while the engine cleans up after an exit, which takes some ms and
 /// seconds on a slow disk.

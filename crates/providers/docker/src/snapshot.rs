@@ -8,11 +8,11 @@ use bollard::models::{
     RestartPolicyNameEnum,
 };
 use overseer_model::{
-    Digest, Fingerprint, Health, Provider, ResourceKind, ResourceRef, ResourceState, RestartRule, Site,
+    Digest, Fingerprint, Health, Provider, ResourceKind, ResourceRef, ResourceState, RestartRule, Site, plain,
 };
 use overseer_provider_port::{ObserveError, Snapshot, Witness};
 
-use crate::text::{NAME, bounded};
+use crate::NAME;
 use crate::time;
 
 const PROJECT: &str = "com.docker.compose.project";
@@ -21,7 +21,7 @@ const SERVICE: &str = "com.docker.compose.service";
 pub(crate) fn read(answer: ContainerInspectResponse, site: &Site) -> Result<Snapshot, ObserveError> {
     let ContainerInspectResponse { id, name, created, image, restart_count, state, host_config, config, .. } = answer;
     let id = needed(id, "Id")?;
-    let name = bounded(needed(name, "Name")?.trim_start_matches('/'), NAME);
+    let name = plain(needed(name, "Name")?.trim_start_matches('/'), NAME);
     let state = needed(state, "State")?;
     let config = needed(config, "Config")?;
     let image_id = needed(image, "Image")?;
@@ -42,7 +42,7 @@ pub(crate) fn read(answer: ContainerInspectResponse, site: &Site) -> Result<Snap
             name,
         },
         fingerprint,
-        image: bounded(&config.image.unwrap_or(image_id), NAME),
+        image: plain(&config.image.unwrap_or(image_id), NAME),
         rule: rule(needed(host_config, "HostConfig")?.restart_policy),
         health: health(&state),
         exit_code: exit_code(&state, witness)?,
@@ -102,7 +102,7 @@ fn rule(policy: Option<RestartPolicy>) -> RestartRule {
 fn workload(labels: Option<&HashMap<String, String>>, name: &str) -> String {
     let label = |key| labels.and_then(|labels| labels.get(key)).filter(|text| !text.is_empty());
     match (label(PROJECT), label(SERVICE)) {
-        (Some(project), Some(service)) => format!("{}/{}", bounded(project, NAME), bounded(service, NAME)),
+        (Some(project), Some(service)) => format!("{}/{}", plain(project, NAME), plain(service, NAME)),
         (Some(_) | None, Some(_) | None) => name.to_owned(),
     }
 }

@@ -4,9 +4,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use overseer_model::{
-    ExitCause, Fingerprint, Health, ResourceRef, ResourceState, RestartRule, Timestamp,
-};
+use overseer_model::{ExitCause, Fingerprint, Health, ResourceRef, ResourceState, RestartRule, Timestamp};
 
 /// One resource as the platform tells it now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +47,9 @@ pub enum What {
     Started,
     /// Somebody asked the platform to end it; an exit follows.
     StopRequested,
-    Exited { code: i32 },
+    Exited {
+        code: i32,
+    },
     /// Somebody asked for a restart, and it is done.
     RestartRequested,
     OomKilled,
@@ -118,7 +118,10 @@ pub trait Observe: Send + Sync {
 
     /// What happens from now on, and first, when `since` is given, what the platform still remembers since then
     /// (included; what is at that very time may repeat). Ends when the connection does.
-    async fn follow(&self, since: Option<Timestamp>) -> Result<BoxStream<'static, Result<Happening, ObserveError>>, ObserveError>;
+    async fn follow(
+        &self,
+        since: Option<Timestamp>,
+    ) -> Result<BoxStream<'static, Result<Happening, ObserveError>>, ObserveError>;
 
     /// What the platform remembers of one resource between two times.
     async fn history(&self, id: &str, from: Timestamp, until: Timestamp) -> Result<Vec<Happening>, ObserveError>;

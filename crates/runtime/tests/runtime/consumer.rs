@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use overseer_bus::{Bus, InProcess};
+use overseer_contract::Event;
 use overseer_runtime::ApplyError;
 use overseer_storage::StoreError;
 use overseer_testkit::until;
@@ -17,7 +18,7 @@ async fn an_event_delivered_twice_has_one_effect() {
     let _running = house.run(counter.clone(), vec![]).await;
     let event = event("key");
     for _ in 0..3 {
-        bus.publish(&event).await.unwrap();
+        publish(&bus, &event).await;
     }
     assert_eq!((counter.deliveries(event.id), house.effects("key").await), (3, 1));
 }
@@ -39,9 +40,9 @@ async fn parks(fail: fn() -> Result<(), ApplyError>) {
     let id = poison.id;
     let counter = Counter::failing(&house, move |event, _| if event.id == id { fail() } else { Ok(()) });
     let _running = house.run(counter.clone(), vec![]).await;
-    bus.publish(&poison).await.unwrap();
+    publish(&bus, &poison).await;
     assert_eq!((counter.deliveries(id), house.parked().await, house.effects("key").await), (5, 1, 0));
-    bus.publish(&next).await.unwrap();
+    publish(&bus, &next).await;
     assert_eq!((house.parked().await, house.effects("key").await), (1, 1));
 }
 
@@ -54,7 +55,7 @@ async fn an_event_that_fails_less_often_has_its_effect_once() {
         _ => Ok(()),
     });
     let _running = house.run(counter.clone(), vec![]).await;
-    bus.publish(&event("key")).await.unwrap();
+    publish(&bus, &event("key")).await;
     assert_eq!((house.parked().await, house.effects("key").await), (0, 1));
 }
 
@@ -68,7 +69,7 @@ async fn an_outage_is_waited_for_and_parks_nothing() {
     });
     let _running = house.run(counter.clone(), vec![]).await;
     let event = event("key");
-    bus.publish(&event).await.unwrap();
+    publish(&bus, &event).await;
     assert_eq!((counter.deliveries(event.id), house.parked().await, house.effects("key").await), (6, 0, 1));
 }
 
@@ -94,4 +95,9 @@ async fn a_consumer_that_fails_at_one_key_goes_on_with_others() {
     .await;
     assert_eq!(house.effects("stuck").await, 0);
     assert_eq!(counter.deliveries(events[1].id), 0, "the order of a key is kept");
+}
+
+/// Publishes, which on this bus waits until the consumer is done with the event.
+async fn publish(bus: &InProcess, event: &Event) {
+    tokio::time::timeout(SOON, bus.publish(event)).await.expect("the consumer is done in time").unwrap();
 }

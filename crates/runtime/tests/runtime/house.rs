@@ -168,8 +168,8 @@ pub fn event(key: &str) -> Event {
 /// The bus inside one process, with a life that can be changed and keys that it does not serve.
 #[derive(Default)]
 pub struct Moody {
-    inner: InProcess,
-    life: Mutex<String>,
+    pub inner: InProcess,
+    pub life: Mutex<String>,
     /// Keys of which every event is refused at once.
     pub refused: Vec<&'static str>,
     /// Keys of which no event is ever answered.

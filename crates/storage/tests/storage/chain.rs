@@ -70,17 +70,31 @@ pub async fn lists_the_newest_first(place: &Place) {
 /// What somebody with the database's password does to a chain of `n` entries, at entry `k`.
 #[derive(Clone, Copy, Debug)]
 enum Tampering {
-    Change { column: &'static str, k: i64 },
+    Change {
+        column: &'static str,
+        k: i64,
+    },
     /// With a hash that fits the changed entry.
-    Rewrite { k: i64 },
-    Delete { k: i64 },
-    Swap { k: i64, other: i64 },
+    Rewrite {
+        k: i64,
+    },
+    Delete {
+        k: i64,
+    },
+    Swap {
+        k: i64,
+        other: i64,
+    },
     /// After the last entry, with a hash that fits.
     Append,
     /// Where no entry belongs.
-    Insert { sequence: i64 },
+    Insert {
+        sequence: i64,
+    },
     /// To an earlier entry, with all later ones left in place.
-    ResetHead { k: i64 },
+    ResetHead {
+        k: i64,
+    },
     AdvanceHead,
     ForgeHead,
     RemoveHead,
@@ -136,7 +150,8 @@ async fn tampered(db: &Db, n: i64, tampering: Tampering) -> Result<Check, StoreE
         }
         Tampering::Rewrite { k } => {
             let forged = fitting(Entry { actor: "eve".to_owned(), ..entry(k) }, &hash_of(k - 1));
-            run(conn, &format!("UPDATE audit SET actor = 'eve', hash = '{}' WHERE sequence = {k}", forged.hash)).await?;
+            run(conn, &format!("UPDATE audit SET actor = 'eve', hash = '{}' WHERE sequence = {k}", forged.hash))
+                .await?;
         }
         Tampering::Delete { k } => run(conn, &format!("DELETE FROM audit WHERE sequence = {k}")).await?,
         Tampering::Swap { k, other } => {

@@ -32,7 +32,8 @@ async fn sqlite_on_a_full_disk_changes_nothing_and_goes_on_when_there_is_room() 
 #[tokio::test]
 async fn the_codes_of_postgres_are_told_apart() {
     let db = postgres().await.open().await;
-    for (code, wanted) in [("53100", "DiskFull"), ("40P01", "Unavailable"), ("57P03", "Unavailable"), ("23505", "Sql")] {
+    for (code, wanted) in [("53100", "DiskFull"), ("40P01", "Unavailable"), ("57P03", "Unavailable"), ("23505", "Sql")]
+    {
         let mut tx = db.begin_write().await.unwrap();
         state::set(&mut tx.conn(), "cursor", "moved").await.unwrap();
         let raise = format!("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}'; END $$");

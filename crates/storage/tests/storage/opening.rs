@@ -33,7 +33,10 @@ pub async fn refuses_tables_that_are_newer_or_other(place: &Place) {
     const OTHER: Migrations = Migrations(&[(100, "things", "CREATE TABLE things (n BIGINT PRIMARY KEY)")]);
     let db = place.open().await;
     assert!(matches!(place.open_with(OTHER).await.unwrap_err(), StoreError::Migrate { .. }), "another text");
-    assert!(matches!(place.open_with(Migrations(&[])).await.unwrap_err(), StoreError::Migrate { .. }), "one is missing");
+    assert!(
+        matches!(place.open_with(Migrations(&[])).await.unwrap_err(), StoreError::Migrate { .. }),
+        "one is missing"
+    );
     write(&db, async |conn| {
         on!(conn, c => sqlx::query(
             "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \

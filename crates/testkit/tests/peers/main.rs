@@ -1,5 +1,7 @@
-//! Each peer is started once and used.
+//! Each peer is started once and used; and the house is looked at from outside.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // tests may panic
+
+mod house;
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use overseer_testkit::{CrashPlan, Crashes, Docker, Nats, Postgres, WebhookReceiver, until};
