@@ -32,6 +32,8 @@ pub async fn gives_events_back_exactly_and_in_the_order_of_their_making(place: &
     let db = place.open().await;
     let mut events: Vec<Event> = ["b", "a", "b", "c"].map(event).to_vec();
     events[2].trace = None;
+    // The clock went back meanwhile.
+    events[3].at = at(1);
     events[3].data = r#"{"text":"ünï ☃ \" ' $1 \u0000"}"#.to_owned();
     for made in [&events[2], &events[0], &events[3], &events[1]] {
         put(&db, std::slice::from_ref(made)).await;
