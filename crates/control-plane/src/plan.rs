@@ -148,11 +148,15 @@ impl StepState {
     }
 }
 
-/// The state of a plan that was not rejected, from its steps.
+/// The state of a plan that was not rejected, from its steps. While one of them may still move, so may the plan.
 #[must_use]
 pub fn state_of(steps: &[StepState]) -> PlanState {
     let any = |state| steps.contains(&state);
-    if any(StepState::InDoubt) {
+    if steps.iter().all(|state| *state == StepState::AwaitingApproval) {
+        PlanState::Ready
+    } else if !steps.iter().all(|state| state.is_final()) {
+        PlanState::Running
+    } else if any(StepState::InDoubt) {
         PlanState::InDoubt
     } else if any(StepState::Failed) {
         PlanState::Failed
@@ -162,12 +166,8 @@ pub fn state_of(steps: &[StepState]) -> PlanState {
         PlanState::Expired
     } else if any(StepState::Void) {
         PlanState::Superseded
-    } else if steps.iter().all(|state| *state == StepState::Passed) {
-        PlanState::Succeeded
-    } else if steps.iter().all(|state| *state == StepState::AwaitingApproval) {
-        PlanState::Ready
     } else {
-        PlanState::Running
+        PlanState::Succeeded
     }
 }
 

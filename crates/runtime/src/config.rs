@@ -19,7 +19,7 @@ pub enum ConfigError {
 /// Reads the layers. `flags` are the values given on the command line, by dotted key.
 ///
 /// # Errors
-/// With every problem at once: its key, its value, where it came from.
+/// With what does not fit: its key, its value, where it came from.
 pub fn load<C: DeserializeOwned>(
     defaults: &str,
     file: Option<&Path>,

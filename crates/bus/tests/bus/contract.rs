@@ -1,13 +1,9 @@
 //! What both buses promise, run against each. JetStream's own promises are in `jetstream.rs`.
 
-// Helpers of tests may be direct.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-
-mod support;
-
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::support::{Blocking, Recorder, Running, SOON, durable, event, outbox, plans, publish_in_order, seen};
 use futures::StreamExt;
 use futures::future::join_all;
 use overseer_bus::{Bus, BusError, Delivery, InProcess, Verdict};
@@ -17,7 +13,6 @@ use overseer_testkit::{Nats, until};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use support::{Blocking, Recorder, Running, SOON, durable, event, outbox, plans, publish_in_order, seen};
 
 /// A bus, and what has to live as long as it.
 pub struct Fixture {
@@ -31,7 +26,7 @@ async fn in_process() -> Fixture {
 
 async fn jetstream() -> Fixture {
     let server = Nats::start().await;
-    Fixture { bus: Arc::new(support::connect(&server.url()).await), _server: Some(server) }
+    Fixture { bus: Arc::new(crate::support::connect(&server.url()).await), _server: Some(server) }
 }
 
 macro_rules! contract {
@@ -39,7 +34,7 @@ macro_rules! contract {
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $case() {
             let fixture = $open().await;
-            tokio::time::timeout(crate::SOON * 3, crate::$case(&*fixture.bus)).await.expect("the case ends in time");
+            tokio::time::timeout(super::SOON * 3, super::$case(&*fixture.bus)).await.expect("the case ends in time");
         }
     )*};
 }
@@ -66,10 +61,10 @@ macro_rules! bus_contract {
     };
 }
 mod over_channels {
-    bus_contract!(crate::in_process);
+    bus_contract!(super::in_process);
 }
 mod over_jetstream {
-    bus_contract!(crate::jetstream);
+    bus_contract!(super::jetstream);
 }
 
 async fn delivers_to_every_durable_that_matches_and_to_no_other(bus: &dyn Bus) {

@@ -1,5 +1,4 @@
 //! With a real engine: a permit restarts its target, a refusal is a refusal, and silence is not.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // tests may panic
 
 use std::time::Duration;
 

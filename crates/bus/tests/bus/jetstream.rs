@@ -1,17 +1,12 @@
 //! What only a bus with a server can suffer.
 
-// Helpers of tests may be direct.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Blocking, Recorder, Running, SOON, connect, event, outbox, plans, publish_in_order, seen};
 use async_nats::jetstream;
 use overseer_bus::{Bus, BusError, JetStream, JetStreamOptions};
 use overseer_model::EventKind;
 use overseer_testkit::{Nats, until};
-use support::{Blocking, Recorder, Running, SOON, connect, event, outbox, plans, publish_in_order, seen};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 async fn admin(nats: &Nats) -> jetstream::Context {

@@ -1,5 +1,4 @@
 //! The collector with a real engine, on both stores: what it tells, in which order, and that nothing is lost.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // tests may panic
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

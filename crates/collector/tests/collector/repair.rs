@@ -1,5 +1,4 @@
 //! What needs a platform and a bus that misbehave on command.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // tests may panic
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
