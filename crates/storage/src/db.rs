@@ -129,8 +129,13 @@ impl Db {
                         Durability::Power => SqliteSynchronous::Full,
                         Durability::Process => SqliteSynchronous::Normal,
                     });
-                let pool =
-                    |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(Duration::from_secs(10));
+                // A file does not go away as a server does: no ping before each use.
+                let pool = |most| {
+                    SqlitePoolOptions::new()
+                        .max_connections(most)
+                        .test_before_acquire(false)
+                        .acquire_timeout(Duration::from_secs(10))
+                };
                 let write = pool(1).connect_with(options.clone()).await.map_err(open)?;
                 migrations
                     .run(&write)
