@@ -15,11 +15,22 @@ default:
 up *ARGS:
     #!/usr/bin/env bash
     set -euo pipefail
-    if ! timeout 5 docker version >/dev/null 2>&1; then
-        echo "No Docker engine answers on ${DOCKER_HOST:-the default socket}: starting a private one under .dev/ (stop it: ./dev services stop docker)."
+    socket=/var/run/docker.sock
+    if timeout 5 docker version >/dev/null 2>&1; then
+        # The engine of the user's docker context, where that is not the usual socket.
+        : "${DOCKER_HOST:=$(docker context inspect --format '{{{{.Endpoints.docker.Host}}' 2>/dev/null || echo unix://$socket)}"
+    elif [ -n "${DOCKER_HOST:-}" ]; then
+        echo "No Docker engine answers on DOCKER_HOST=$DOCKER_HOST: start it, or unset DOCKER_HOST." >&2
+        exit 1
+    elif [ -S $socket ] && [ ! -w $socket ]; then
+        echo "You may not use the Docker engine on $socket: sudo usermod -aG docker $USER, then log in again." >&2
+        exit 1
+    else
+        echo "No Docker engine answers: starting a private one under .dev/ (stop it: ./dev services stop docker)."
         scripts/services start docker
-        export DOCKER_HOST="unix://$PWD/.dev/services/docker/docker.sock"
+        DOCKER_HOST="unix://$PWD/.dev/services/docker/docker.sock"
     fi
+    export DOCKER_HOST
     {{ release }}
     exec "${CARGO_TARGET_DIR:-target}/release/overseer" up "$@"
 

@@ -159,6 +159,28 @@ impl Known {
         Some(Observation::Start)
     }
 
+    /// Somebody asks for the end. In the pause before a restart there is none to come: this is it.
+    fn stop(&mut self, at: Timestamp) -> Option<Observation> {
+        match self.state {
+            // The engine tells `stop` again after the exit; that explains no later one.
+            ResourceState::Exited => None,
+            ResourceState::Restarting => {
+                self.state = ResourceState::Exited;
+                self.run.after_exit = Some(AfterExit::StaysDown);
+                let (cause, after) = (ExitCause::Requested, AfterExit::StaysDown);
+                Some(Observation::Exit { code: NO_CODE, cause, after })
+            }
+            ResourceState::Created
+            | ResourceState::Running
+            | ResourceState::Paused
+            | ResourceState::Removed
+            | ResourceState::Unknown => {
+                self.run.stop_requested_at = Some(at);
+                None
+            }
+        }
+    }
+
     fn become_state(&mut self, state: ResourceState) -> Option<Observation> {
         let new = self.state != state;
         self.state = state;
@@ -198,13 +220,7 @@ pub fn on_happening(known: Option<&Known>, happening: &Happening, site: &Site) -
         What::Created if known.is_none() => next.become_state(ResourceState::Created),
         What::Started => next.start(*at),
         What::Exited { code } => Some(next.exit(*code, *at)),
-        What::StopRequested => {
-            // The engine tells `stop` again after the exit; that explains no later one.
-            if !matches!(next.state, ResourceState::Exited | ResourceState::Restarting) {
-                next.run.stop_requested_at = Some(*at);
-            }
-            None
-        }
+        What::StopRequested => next.stop(*at),
         What::OomKilled => Some(Observation::OomKill),
         What::Paused => next.become_state(ResourceState::Paused),
         What::Unpaused => next.become_state(ResourceState::Running),
@@ -286,6 +302,14 @@ pub fn on_snapshot(known: &Known, snapshot: &Snapshot, source: FactSource, now: 
     change(Some(known), next, told, snapshot, source, now)
 }
 
+/// Whether the engine would have started it again, had nobody asked for its end. A start that failed leaves one of the
+/// codes 125 to 128.
+fn left_down_by_hand(snapshot: &Snapshot) -> bool {
+    let restarted = matches!(snapshot.rule, RestartRule::Always | RestartRule::UnlessStopped);
+    let start_failed = snapshot.exit_code.is_none_or(|code| (125..=128).contains(&code));
+    restarted && !start_failed && snapshot.witness.state == ResourceState::Exited
+}
+
 /// The start and the exit that the snapshot proves. An exit that a new start already followed has left no code.
 fn missed(next: &mut Known, snapshot: &Snapshot, now: Timestamp) -> Vec<Observation> {
     let newer_run = has_newer_run(next, snapshot);
@@ -294,7 +318,7 @@ fn missed(next: &mut Known, snapshot: &Snapshot, now: Timestamp) -> Vec<Observat
     let ended = !is_up && (was_up || newer_run);
     let exit = ended.then(|| Observation::Exit {
         code: snapshot.exit_code.unwrap_or(NO_CODE),
-        cause: next.cause_of_exit(now),
+        cause: if left_down_by_hand(snapshot) { ExitCause::Requested } else { next.cause_of_exit(now) },
         after: after_by_state(snapshot.witness.state).unwrap_or(AfterExit::Unknown),
     });
     if started || ended {

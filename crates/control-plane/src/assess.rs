@@ -3,7 +3,7 @@
 use overseer_contract::v1::Detector;
 use overseer_model::{Digest, Fingerprint, IncidentId, PlanId, ResourceRef, StepId, Timestamp};
 
-use crate::plan::{self, History, Plan, PlanState, Refusal, RefusalCode, Step, StepState};
+use crate::plan::{self, History, Plan, PlanState, Refusal, Step, StepState};
 use crate::playbook::{self, PastAction, Proposal, Situation};
 use crate::policy::{self, Decision};
 use crate::targets::Target;
@@ -103,20 +103,10 @@ fn make(situation: &Situation, proposal: Proposal, refusal: Option<Refusal>, now
     plan
 }
 
-impl RefusalCode {
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::FailedBefore => "failed_before",
-            Self::NotOfThisSituation => "not_of_this_situation",
-            Self::TooManySteps => "too_many_steps",
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::RefusalCode;
     use overseer_model::Verdict;
 
     use crate::plan::tests::{plan, resource};

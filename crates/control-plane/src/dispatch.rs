@@ -2,10 +2,11 @@
 //! the plan is the approved one, and the target is still the same; the step and its event commit together.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use overseer_contract::to_timestamp;
 use overseer_contract::v1 as pb;
-use overseer_model::{PlanId, Timestamp};
+use overseer_model::{PlanId, StepId, Timestamp};
 use overseer_permit::{Claims, Signer, TICKET_LIFE};
 use overseer_runtime::{ApplyError, Base, Task, fault_point};
 use overseer_storage::{Tx, audit};
@@ -29,6 +30,8 @@ pub struct Dispatcher {
     pub targets: Targets,
     pub signer: Signer,
     pub approved: Arc<Notify>,
+    /// The start of this process: what happened while it was away comes with a delay.
+    pub started: Instant,
 }
 
 pub fn task(dispatcher: Dispatcher) -> Task {
@@ -51,6 +54,10 @@ pub fn task(dispatcher: Dispatcher) -> Task {
     })
 }
 
+/// The most tickets of one step. More than come of any outage within the life of an approval mean that something is
+/// wrong with the executor, such as its clock.
+const MOST_TICKETS: u32 = 30;
+
 /// How long a step that came back undone waits for its next ticket: 1 s, doubled with each ticket, at most 30 s.
 fn pause(attempt: u32) -> Duration {
     Duration::from_secs(1 << attempt.saturating_sub(1).min(5)).min(Duration::from_secs(30))
@@ -65,9 +72,33 @@ enum Due {
     Dispatch,
 }
 
+/// What time alone does to a step; `awake` is how long this process has listened.
+fn overdue(step: &Step, approval: &Approval, now: Timestamp, awake: Duration) -> Option<StepEvent> {
+    match step.state {
+        StepState::Approved if now >= approval.expires_at || step.attempt >= MOST_TICKETS => {
+            Some(StepEvent::ApprovalEnded)
+        }
+        StepState::Dispatched | StepState::Acting | StepState::Verifying
+            if now >= approval.expires_at + SILENCE && awake >= SILENCE =>
+        {
+            Some(StepEvent::InDoubt)
+        }
+        StepState::Approved
+        | StepState::Dispatched
+        | StepState::Acting
+        | StepState::Verifying
+        | StepState::AwaitingApproval
+        | StepState::Passed
+        | StepState::Failed
+        | StepState::InDoubt
+        | StepState::Denied
+        | StepState::Expired
+        | StepState::Void => None,
+    }
+}
+
 fn due(step: &Step, approval: &Approval, plan: &Plan, target: Target, now: Timestamp) -> Due {
     match step.state {
-        StepState::Approved if now >= approval.expires_at => Due::Move(StepEvent::ApprovalEnded),
         StepState::Approved if !binds(approval, plan, step) || target != Target::There(approval.target) => {
             Due::Move(StepEvent::Voided)
         }
@@ -75,9 +106,6 @@ fn due(step: &Step, approval: &Approval, plan: &Plan, target: Target, now: Times
             Due::Later((plan.updated_at + pause(step.attempt)).since(now))
         }
         StepState::Approved => Due::Dispatch,
-        StepState::Dispatched | StepState::Acting | StepState::Verifying if now >= approval.expires_at + SILENCE => {
-            Due::Move(StepEvent::InDoubt)
-        }
         StepState::Dispatched
         | StepState::Acting
         | StepState::Verifying
@@ -118,14 +146,19 @@ impl Dispatcher {
     }
 
     async fn one(&self, id: PlanId, target_id: &str) -> Result<Duration, ApplyError> {
-        let target = self.targets.look(target_id).await.map_err(|status| ApplyError::Peer(status.into()))?;
+        let target = self.targets.look(target_id).await;
         let now = Timestamp::now();
         let mut tx = self.base.db.begin_write().await?;
         let Some(kept) = store::load_for_update(&mut tx.conn(), id).await? else { return Ok(SWEEP) };
         let under_way = kept.plan.steps.iter().find(|step| step.state != StepState::Passed);
         let Some(step) = plan::next_to_dispatch(&kept.plan).or(under_way).cloned() else { return Ok(SWEEP) };
         let Some(approval) = store::approval_of(&mut tx.conn(), step.id).await? else { return Ok(SWEEP) };
-        match due(&step, &approval, &kept.plan, target, now) {
+        let due = match overdue(&step, &approval, now, self.started.elapsed()) {
+            Some(event) => Due::Move(event),
+            // Time ends a step also while its target cannot be looked at.
+            None => due(&step, &approval, &kept.plan, target?, now),
+        };
+        match due {
             Due::Nothing => return Ok(SWEEP),
             Due::Later(wait) => return Ok(wait),
             Due::Move(event) => self.end(&mut tx, &kept, &step, event, now).await?,
@@ -158,7 +191,7 @@ impl Dispatcher {
             approval: approval.id,
             approved_by: approval.approver.clone(),
             expires: (now + TICKET_LIFE).min(approval.expires_at),
-            nonce: nonce().map_err(|problem| ApplyError::Peer(problem.into()))?,
+            nonce: nonce().map_err(|problem| ApplyError::Refused(problem.into()))?,
         });
         store::save(&mut tx.conn(), &next).await?;
         let (object, detail) = (step.id.to_string(), format!("attempt {attempt}, approval {}", approval.id));
@@ -170,15 +203,8 @@ impl Dispatcher {
             detail: &detail,
         };
         audit::append(&mut tx.conn(), &record).await?;
-        let event = pb::StepDispatched {
-            step: Some(pb::StepRef {
-                step_id: step.id.to_string(),
-                plan_id: kept.plan.id.to_string(),
-                incident_id: kept.plan.incident.to_string(),
-                attempt,
-            }),
-            ticket: ticket.into_wire(),
-        };
+        let event =
+            pb::StepDispatched { step: Some(step_ref(&kept.plan, step.id, attempt)), ticket: ticket.into_wire() };
         wire::announce(&mut tx.conn(), &next, kept.trace.as_ref(), now, &event).await
     }
 
@@ -201,7 +227,23 @@ impl Dispatcher {
             detail: &detail,
         };
         audit::append(&mut tx.conn(), &record).await?;
-        wire::announce(&mut tx.conn(), &next, kept.trace.as_ref(), now, &wire::finished(&next)).await
+        let (conn, trace) = (&mut tx.conn(), kept.trace.as_ref());
+        if event == StepEvent::InDoubt {
+            let detail = "the executor did not say what became of it".to_owned();
+            let at = Some(to_timestamp(now));
+            let doubt = pb::StepInDoubt { step: Some(step_ref(&next, step.id, step.attempt)), detail, at };
+            wire::announce(conn, &next, trace, now, &doubt).await?;
+        }
+        wire::announce(conn, &next, trace, now, &wire::finished(&next)).await
+    }
+}
+
+fn step_ref(plan: &Plan, step: StepId, attempt: u32) -> pb::StepRef {
+    pb::StepRef {
+        step_id: step.to_string(),
+        plan_id: plan.id.to_string(),
+        incident_id: plan.incident.to_string(),
+        attempt,
     }
 }
 
@@ -237,8 +279,11 @@ mod tests {
         let (step, there) = (&plan.steps[0], Target::There(plan.target));
         let now = approval.approved_at;
         assert_eq!(due(step, &approval, &plan, there, now), Due::Dispatch);
-        let ended = Due::Move(StepEvent::ApprovalEnded);
-        assert_eq!(due(step, &approval, &plan, there, approval.expires_at), ended);
+        let ended = Some(StepEvent::ApprovalEnded);
+        assert_eq!(overdue(step, &approval, approval.expires_at, Duration::ZERO), ended);
+        assert_eq!(overdue(step, &approval, now, SILENCE), None);
+        let again = Step { attempt: MOST_TICKETS, ..step.clone() };
+        assert_eq!(overdue(&again, &approval, now, Duration::ZERO), ended);
         let void = Due::Move(StepEvent::Voided);
         assert_eq!(due(step, &approval, &plan, Target::Gone, now), void);
         let other = Target::There(Fingerprint(Digest::of(b"other")));
@@ -268,6 +313,8 @@ mod tests {
         let (step, there) = (&plan.steps[0], Target::There(plan.target));
         assert_eq!(due(step, &approval, &plan, there, approval.expires_at), Due::Nothing);
         let late = approval.expires_at + SILENCE;
-        assert_eq!(due(step, &approval, &plan, there, late), Due::Move(StepEvent::InDoubt));
+        assert_eq!(overdue(step, &approval, late, SILENCE), Some(StepEvent::InDoubt));
+        let just_awake = overdue(step, &approval, late, Duration::ZERO);
+        assert_eq!(just_awake, None, "what was said while it slept is read first");
     }
 }

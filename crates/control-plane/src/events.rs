@@ -132,8 +132,7 @@ fn incident(wire: pb::Incident) -> Result<Incident, BadWire> {
 impl Events {
     async fn assess(&self, event: &Event, wire: Option<pb::Incident>) -> Result<(), ApplyError> {
         let incident = incident(required(wire, "incident")?)?;
-        let target =
-            self.targets.look(&incident.resource.id).await.map_err(|status| ApplyError::Peer(status.into()))?;
+        let target = self.targets.look(&incident.resource.id).await?;
         let now = Timestamp::now();
         let Some(mut tx) = first_time(&self.base.db, event).await? else { return Ok(()) };
         let plans = store::of_incident(&mut tx.conn(), incident.id).await?;
@@ -162,12 +161,12 @@ impl Events {
         }
     }
 
-    /// The incident is over: what still waits for approval is void.
+    /// The incident is over: what was not sent to the executor yet is void.
     async fn close(&self, event: &Event, incident: IncidentId) -> Result<(), ApplyError> {
         let now = Timestamp::now();
         let Some(mut tx) = first_time(&self.base.db, event).await? else { return Ok(()) };
         for Kept { plan, .. } in store::of_incident(&mut tx.conn(), incident).await? {
-            if plan.state == PlanState::Ready {
+            if plan.state.is_active() {
                 supersede(&mut tx.conn(), plan.id, now).await?;
             }
         }
@@ -201,8 +200,11 @@ async fn move_step(
     // A late word about an earlier ticket says nothing about the step as it is now.
     let current = kept.plan.steps.iter().any(|step| step.id == report.step && step.attempt == report.attempt);
     let Some(mut next) = plan::advance(&kept.plan, report.step, report.movement, event.at).filter(|_| current) else {
+        tracing::warn!(step = %report.step, movement = ?report.movement, "a word about a step came too late for it");
         return Ok(());
     };
+    // The pause before a next ticket counts by this service's own clock.
+    next.updated_at = now;
     if let Some(step) = next.steps.iter_mut().find(|step| step.id == report.step) {
         step.history.detail = report.detail;
         if report.verification.is_some() {
@@ -220,10 +222,16 @@ async fn move_step(
 
 async fn supersede(conn: &mut Conn<'_>, id: PlanId, now: Timestamp) -> Result<(), ApplyError> {
     let Some(kept) = store::load_for_update(&mut *conn, id).await? else { return Ok(()) };
-    let Some(first) = kept.plan.steps.first().map(|step| step.id) else { return Ok(()) };
-    let Some(next) = plan::advance(&kept.plan, first, StepEvent::Voided, now) else { return Ok(()) };
+    // A step that is on its way to the executor is left to its end.
+    let voidable = kept.plan.steps.iter().find(|step| step.state.after(StepEvent::Voided).is_some());
+    let Some(next) = voidable.and_then(|step| plan::advance(&kept.plan, step.id, StepEvent::Voided, now)) else {
+        return Ok(());
+    };
     store::save(conn, &next).await?;
     record(conn, now, "plan.superseded", &id.to_string(), "").await?;
+    if next.state.is_active() {
+        return Ok(());
+    }
     wire::announce(conn, &next, kept.trace.as_ref(), now, &wire::finished(&next)).await
 }
 

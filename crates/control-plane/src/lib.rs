@@ -16,7 +16,7 @@ mod validate;
 mod wire;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use overseer_bus::{Durable, Sites};
 use overseer_contract::v1::audit_service_server::AuditServiceServer;
@@ -57,13 +57,17 @@ pub async fn build(
             source: None,
         });
     }
-    let token = identity::first_token(&base.db).await?;
     let targets = targets::Targets::new(&base.peers);
     let approved = Arc::new(Notify::new());
     let durable = |kinds| Durable { service: base.service, stream: Stream::Events, kinds, sites: Sites::Every };
     let consumer = events::Events { base: base.clone(), targets: targets.clone(), approved: approved.clone() };
-    let dispatcher =
-        dispatch::Dispatcher { base: base.clone(), targets: targets.clone(), signer, approved: approved.clone() };
+    let dispatcher = dispatch::Dispatcher {
+        base: base.clone(),
+        targets: targets.clone(),
+        signer,
+        approved: approved.clone(),
+        started: Instant::now(),
+    };
     let tasks = vec![consume(&base, durable(events::KINDS), Arc::new(consumer)).await?, dispatch::task(dispatcher)];
 
     let approvals = approve::Approvals {
@@ -75,5 +79,7 @@ pub async fn build(
     let routes = Routes::new(PlanServiceServer::new(grpc::Plans { db: base.db.clone(), approvals }))
         .add_service(IdentityServiceServer::new(identity::Identity { db: base.db.clone() }))
         .add_service(AuditServiceServer::new(grpc::Audits { db: base.db.clone(), peers: base.peers.clone() }));
+    // Last, because it is told once: nothing after it fails.
+    let token = identity::first_token(&base.db).await?;
     Ok((Service::new(&base, routes, tasks), token))
 }

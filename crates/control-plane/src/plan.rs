@@ -187,6 +187,17 @@ pub enum RefusalCode {
     TooManySteps,
 }
 
+impl RefusalCode {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::FailedBefore => "failed_before",
+            Self::NotOfThisSituation => "not_of_this_situation",
+            Self::TooManySteps => "too_many_steps",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     pub id: PlanId,

@@ -1,7 +1,7 @@
 //! What the collector's inventory says of a target now.
 
-use overseer_contract::v1::GetResourceRequest;
 use overseer_contract::v1::inventory_service_client::InventoryServiceClient;
+use overseer_contract::v1::{GetResourceRequest, ResourceState};
 use overseer_model::{Actor, Fingerprint, ServiceName};
 use overseer_runtime::{Peers, Upstream};
 use tonic::{Code, Status};
@@ -27,6 +27,7 @@ impl Targets {
     pub async fn look(&self, id: &str) -> Result<Target, Status> {
         let answer = self.0.clone().get_resource(GetResourceRequest { id: id.to_owned() }).await;
         match answer {
+            Ok(resource) if resource.get_ref().state() == ResourceState::Removed => Ok(Target::Gone),
             Ok(resource) => resource
                 .into_inner()
                 .fingerprint

@@ -88,6 +88,11 @@ fn judge(before: &Witness, now: &Witness, seen: &[Happening], last: bool) -> Opt
         Reality::Unclear { why: "it runs anew, and the platform remembers no restart" }
     } else if heard(What::StopRequested) {
         Reality::Unclear { why: "it was stopped, and not started again" }
+    } else if may_run(before.state)
+        && !may_run(now.state)
+        && !seen.iter().any(|h| matches!(h.what, What::Exited { .. }))
+    {
+        Reality::Unclear { why: "it ended, and the platform does not remember how" }
     } else {
         Reality::NotDone
     })

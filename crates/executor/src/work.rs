@@ -73,6 +73,9 @@ impl Worker {
 
     /// The one call. `None` when only reality knows what became of it.
     async fn call(&self, attempt: &Attempt, permit: Permit) -> Option<Finding> {
+        if self.stop.is_cancelled() {
+            return Some(Finding::NotDone { detail: "the executor is being stopped; nothing was done".into() });
+        }
         if Timestamp::now() >= attempt.act_by {
             return Some(Finding::NotDone { detail: "the executor was too slow; nothing was done".into() });
         }

@@ -150,7 +150,9 @@ impl Feed {
         let place = Arc::clone(&self.0.places).try_acquire_owned();
         let place = place.map_err(|_| Refusal::too_often("too many readers of events are connected"))?;
         let (missed, live) = self.join(last_event_id(&request.headers));
-        let recheck = tokio::time::interval(RECHECK);
+        let mut recheck = tokio::time::interval(RECHECK);
+        // A reader that stalls owes one check afterwards, not all that it missed.
+        recheck.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let stop = self.0.stop.clone();
         let reader = Reader { missed, live, auth: auth.clone(), credential, recheck, stop, _place: place };
         let events = stream::unfold(reader, Reader::next);

@@ -75,7 +75,10 @@ impl FactConsumer {
 async fn record(conn: &mut Conn<'_>, fact: &Fact, trouble: &Trouble) -> Result<(), ApplyError> {
     let now = Timestamp::now();
     let moment = incident::symptom(trouble);
-    let open = store::open_by_fingerprint(&mut *conn, incident::fingerprint(&fact.resource)).await?;
+    let open = match store::open_by_resource(&mut *conn, &fact.resource.id).await? {
+        Some(kept) => Some(kept),
+        None => store::open_by_fingerprint(&mut *conn, incident::fingerprint(&fact.resource)).await?,
+    };
     if let Some(kept) = open {
         let next = incident::join(kept.incident, &fact.resource, trouble, now);
         store::save(&mut *conn, &next, &[moment], kept.trace.as_ref()).await?;
@@ -92,8 +95,7 @@ async fn record(conn: &mut Conn<'_>, fact: &Fact, trouble: &Trouble) -> Result<(
 /// A container that is gone gives no more trouble.
 async fn end_removed(conn: &mut Conn<'_>, fact: &Fact) -> Result<(), ApplyError> {
     let now = Timestamp::now();
-    let open = store::open_by_fingerprint(&mut *conn, incident::fingerprint(&fact.resource)).await?;
-    let Some(kept) = open.filter(|kept| kept.incident.resource.id == fact.resource.id) else { return Ok(()) };
+    let Some(kept) = store::open_by_resource(&mut *conn, &fact.resource.id).await? else { return Ok(()) };
     let Some(next) = incident::advance(&kept.incident, Move::Removed, now) else { return Ok(()) };
     let moment = Moment { at: fact.observed_at, what: What::Removed, evidence: vec![fact.id] };
     store::save(&mut *conn, &next, &[moment], kept.trace.as_ref()).await?;

@@ -97,6 +97,20 @@ pub struct Moment {
     pub evidence: Vec<FactId>,
 }
 
+impl Moment {
+    /// Whether `next` tells the same symptom anew.
+    #[must_use]
+    pub fn is_repeated_by(&self, next: &Self) -> bool {
+        match (&self.what, &next.what) {
+            (
+                What::Symptom { detector, aftermath, .. },
+                What::Symptom { detector: detector_again, aftermath: aftermath_again, .. },
+            ) => (detector, aftermath) == (detector_again, aftermath_again),
+            _ => false,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum What {

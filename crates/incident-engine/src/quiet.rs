@@ -59,13 +59,17 @@ async fn resolve(base: &Base, kept: &store::Kept, since: Timestamp, now: Timesta
     let mut tx = base.db.begin_write().await?;
     // Read again under the write lock: a fact may have come in between.
     let Some(current) = store::by_id(&mut tx.conn(), kept.incident.id).await? else { return Ok(()) };
-    let history = store::history(&mut tx.conn(), &current.incident.resource.id).await?;
+    let resource = &current.incident.resource.id;
+    let history = store::history(&mut tx.conn(), resource).await?;
     if detect::calm_since(&history) != Some(since) {
         return Ok(());
     }
     let Some(next) = incident::advance(&current.incident, Move::Calm, now) else { return Ok(()) };
     let moment = Moment { at: now, what: What::Calm, evidence: Vec::new() };
     store::save(&mut tx.conn(), &next, &[moment], current.trace.as_ref()).await?;
+    // What was resolved is no part of the next trouble.
+    let calm = detect::History { exits: Vec::new(), ..history };
+    store::save_history(&mut tx.conn(), resource, &calm).await?;
     wire::announce(&mut tx.conn(), &next, current.trace, now, &wire::resolved(&next)).await?;
     tx.commit().await?;
     base.relay.wake();

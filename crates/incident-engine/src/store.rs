@@ -82,6 +82,11 @@ pub async fn open_by_fingerprint(conn: &mut Conn<'_>, fingerprint: Fingerprint) 
     one(conn, "fingerprint = $1 AND state <> 'resolved'", fingerprint.to_string()).await
 }
 
+/// By the platform's id, whatever the name is now.
+pub async fn open_by_resource(conn: &mut Conn<'_>, resource: &str) -> Result<Option<Kept>, StoreError> {
+    one(conn, "resource_id = $1 AND state <> 'resolved'", clean(resource)).await
+}
+
 pub async fn by_id(conn: &mut Conn<'_>, id: IncidentId) -> Result<Option<Kept>, StoreError> {
     one(conn, "id = $1", id.to_string()).await
 }
@@ -122,7 +127,13 @@ pub async fn save(
     trace: Option<&TraceParent>,
 ) -> Result<(), StoreError> {
     let mut story = story(&mut *conn, incident.id).await?;
-    let known = story.len();
+    // The same symptom again takes the place of the last one: a loop without end must not make a story without end.
+    if let (Some(last), [next, ..]) = (story.last(), added)
+        && last.is_repeated_by(next)
+    {
+        story.pop();
+    }
+    let first = story.len();
     story.extend_from_slice(added);
     let narrative = to_json(&narrate(incident, &story));
     on!(&mut *conn, c => sqlx::query(
@@ -138,9 +149,10 @@ pub async fn save(
         .bind(i64::from(incident.occurrences)).bind(trace.map(ToString::to_string)).bind(narrative)
         .execute(c).await.map(drop))?;
     for (at, moment) in added.iter().enumerate() {
-        let position = i64::try_from(known + at).unwrap_or(i64::MAX);
+        let position = i64::try_from(first + at).unwrap_or(i64::MAX);
         on!(&mut *conn, c => sqlx::query(
-            "INSERT INTO moment (incident_id, position, at, what, evidence) VALUES ($1, $2, $3, $4, $5)")
+            "INSERT INTO moment (incident_id, position, at, what, evidence) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (incident_id, position) DO UPDATE SET at = $3, what = $4, evidence = $5")
             .bind(incident.id.to_string()).bind(position).bind(moment.at.micros()).bind(to_json(&moment.what))
             .bind(to_json(&moment.evidence)).execute(c).await.map(drop))?;
     }
@@ -163,7 +175,9 @@ async fn story(conn: &mut Conn<'_>, id: IncidentId) -> Result<Vec<Moment>, Store
 }
 
 pub async fn history(conn: &mut Conn<'_>, resource: &str) -> Result<History, StoreError> {
-    let text: Option<String> = on!(conn, c => sqlx::query_scalar("SELECT state FROM history WHERE resource_id = $1")
+    // Facts and the quiet period change it in turn.
+    let sql = sqlx::AssertSqlSafe(format!("SELECT state FROM history WHERE resource_id = $1{}", conn.for_update()));
+    let text: Option<String> = on!(conn, c => sqlx::query_scalar(sql)
         .bind(clean(resource)).fetch_optional(c).await)?;
     text.map_or_else(|| Ok(History::default()), |text| from_json(&text, "history.state"))
 }

@@ -10,8 +10,13 @@ use serde::Serialize;
 const MOST_CHARACTERS: usize = 255;
 
 /// The events that are told.
-pub const TOLD: &[EventKind] =
-    &[EventKind::IncidentDetected, EventKind::IncidentResolved, EventKind::ApprovalRequired, EventKind::StepFailed];
+pub const TOLD: &[EventKind] = &[
+    EventKind::IncidentDetected,
+    EventKind::IncidentResolved,
+    EventKind::ApprovalRequired,
+    EventKind::StepFailed,
+    EventKind::StepInDoubt,
+];
 
 /// The field `type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -64,7 +69,15 @@ impl Notice {
                 let v1::ApprovalRequired { plan } = event.payload()?;
                 (Kind::ApprovalRequired, Data::of_plan(required(plan, "plan")?)?)
             }
-            EventKind::StepFailed => (Kind::StepFailed, Data::of_failure(event.payload()?)?),
+            EventKind::StepFailed => {
+                let v1::StepFailed { step, failure, detail: _, at: _ } = event.payload()?;
+                let name = v1::StepFailure::try_from(failure).map(|failure| failure.as_str_name());
+                (Kind::StepFailed, Data::of_failure(step, word(name, "STEP_FAILURE_", "step.failure")?)?)
+            }
+            EventKind::StepInDoubt => {
+                let v1::StepInDoubt { step, detail: _, at: _ } = event.payload()?;
+                (Kind::StepFailed, Data::of_failure(step, "in_doubt".to_owned())?)
+            }
             EventKind::FactBatch
             | EventKind::ResourceChanged
             | EventKind::IncidentUpdated
@@ -76,8 +89,7 @@ impl Notice {
             | EventKind::StepDispatched
             | EventKind::StepStarted
             | EventKind::StepActed
-            | EventKind::StepVerified
-            | EventKind::StepInDoubt => return Ok(None),
+            | EventKind::StepVerified => return Ok(None),
         };
         let payload = Payload { kind, id: event.id.to_string(), timestamp: rfc3339(event.at), data };
         // Strings, numbers and options always have a JSON.
@@ -175,14 +187,11 @@ impl Data {
         })
     }
 
-    fn of_failure(failed: v1::StepFailed) -> Result<Self, BadWire> {
-        // The detail may quote the platform.
-        let v1::StepFailed { step, failure, detail: _, at: _ } = failed;
+    /// The details may quote the platform and stay here.
+    fn of_failure(step: Option<v1::StepRef>, failure: String) -> Result<Self, BadWire> {
         let v1::StepRef { step_id, plan_id, incident_id: incident, attempt } = required(step, "step")?;
         let step_id: StepId = step_id.parse().map_err(|_| BadWire { field: "step.step_id" })?;
         let plan_id: PlanId = plan_id.parse().map_err(|_| BadWire { field: "step.plan_id" })?;
-        let failure =
-            word(v1::StepFailure::try_from(failure).map(|f| f.as_str_name()), "STEP_FAILURE_", "step.failure")?;
         Ok(Self {
             incident_id: incident_id(&incident)?,
             plan_id: Some(plan_id.to_string()),

@@ -196,7 +196,7 @@ async fn ask(command: Command, output: Output) -> anyhow::Result<()> {
         Command::Plan(ShowCommand::Show { id }) => {
             (client.get(&format!("/api/v1/plans/{}", segment(&id))).await?, show::plan)
         }
-        Command::Approve { plan } => (approve(&client, &plan).await?, show::plan),
+        Command::Approve { plan } => (client.approve(&plan).await?, show::plan),
         Command::Deny { plan } => {
             let path = format!("/api/v1/plans/{}:deny", segment(&plan));
             (client.post(&path, &serde_json::json!({})).await?, show::plan)
@@ -218,13 +218,6 @@ async fn ask(command: Command, output: Output) -> anyhow::Result<()> {
         }
     );
     Ok(())
-}
-
-/// Approves exactly the plan that is there now: its digest is read first.
-pub async fn approve(client: &Client, plan: &str) -> anyhow::Result<Answer> {
-    let path = format!("/api/v1/plans/{}", segment(plan));
-    let seen: pb::Plan = client.get(&path).await?.read()?;
-    client.post(&format!("{path}:approve"), &serde_json::json!({ "digest": seen.digest })).await
 }
 
 async fn verify(client: &Client, output: Output) -> anyhow::Result<()> {

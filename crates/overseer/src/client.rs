@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use overseer_contract::from_json;
+use overseer_contract::{from_json, v1 as pb};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use prost::{Message, Name};
 use serde::Deserialize;
@@ -37,7 +37,10 @@ pub struct Tampered {
     pub at: u64,
 }
 
-/// 0 ok, 1 failure, 2 usage, 3 not found, 4 denied, 5 needs approval, 6 timeout, 7 conflict.
+/// Longest wait for an answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// 0 ok, 1 failure, 2 usage, 3 not found, 4 denied, 6 timeout, 7 conflict.
 pub fn exit_code(error: &anyhow::Error) -> ExitCode {
     if error.downcast_ref::<TooLate>().is_some() {
         return ExitCode::from(6);
@@ -73,11 +76,18 @@ impl Client {
     }
 
     pub async fn get(&self, path: &str) -> anyhow::Result<Answer> {
-        self.send(self.http.get(self.url(path)).timeout(Duration::from_secs(30))).await
+        self.send(self.http.get(self.url(path))).await
     }
 
     pub async fn post(&self, path: &str, body: &serde_json::Value) -> anyhow::Result<Answer> {
-        self.send(self.http.post(self.url(path)).json(body).timeout(Duration::from_secs(30))).await
+        self.send(self.http.post(self.url(path)).json(body)).await
+    }
+
+    /// Approves exactly the plan that is there now: its digest is read first.
+    pub async fn approve(&self, plan: &str) -> anyhow::Result<Answer> {
+        let path = format!("/api/v1/plans/{}", segment(plan));
+        let seen: pb::Plan = self.get(&path).await?.read()?;
+        self.post(&format!("{path}:approve"), &serde_json::json!({ "digest": seen.digest })).await
     }
 
     /// Live events from now on.
@@ -92,7 +102,11 @@ impl Client {
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Answer> {
-        let answer = request.bearer_auth(&self.context.token).send().await.with_context(|| self.unreachable())?;
+        let sent = request.timeout(PATIENCE).bearer_auth(&self.context.token).send().await;
+        if sent.as_ref().is_err_and(reqwest::Error::is_timeout) {
+            return Err(TooLate { what: "an answer of the gateway".to_owned(), seconds: PATIENCE.as_secs() }.into());
+        }
+        let answer = sent.with_context(|| self.unreachable())?;
         let good = answer.status().is_success();
         let text = answer.text().await.context("the gateway's answer broke off")?;
         if good { Ok(Answer(text)) } else { Err(refusal(&text)) }

@@ -37,17 +37,47 @@ pub fn read() -> anyhow::Result<Context> {
 
 pub fn write(context: &Context) -> anyhow::Result<PathBuf> {
     let file = file()?;
+    save(context, &file)?;
+    Ok(file)
+}
+
+fn save(context: &Context, file: &Path) -> anyhow::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     make_private(folder)?;
     let save = || -> anyhow::Result<()> {
         // A temporary file has mode 0600.
         let mut draft = tempfile::NamedTempFile::new_in(folder)?;
         draft.write_all(serde_json::to_string_pretty(context)?.as_bytes())?;
-        draft.persist(&file)?;
+        draft.persist(file)?;
         Ok(())
     };
-    save().with_context(|| format!("the context `{}` cannot be written", file.display()))?;
-    Ok(file)
+    save().with_context(|| format!("the context `{}` cannot be written", file.display()))
+}
+
+/// Where the context of a first start was written.
+pub enum Place {
+    Usual(PathBuf),
+    /// In the data directory, and why not in the usual place.
+    Beside {
+        file: PathBuf,
+        why: String,
+    },
+}
+
+/// Keeps the context of a first start. The one of another Overseer that still has its data is not overwritten, and a
+/// token that was made is never lost for want of a place.
+pub fn write_first(context: &Context) -> anyhow::Result<Place> {
+    let other = read().ok().filter(|known| known.data_dir != context.data_dir && known.data_dir.is_dir());
+    let why = match other {
+        Some(_) => "The usual place has the context of another Overseer, which is kept".to_owned(),
+        None => match write(context) {
+            Ok(file) => return Ok(Place::Usual(file)),
+            Err(error) => error.to_string(),
+        },
+    };
+    let file = context.data_dir.join("context.json");
+    save(context, &file)?;
+    Ok(Place::Beside { file, why })
 }
 
 /// Follows a changed `--listen`: the context of this very Overseer gets the new address.

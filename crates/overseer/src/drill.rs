@@ -18,8 +18,8 @@ use overseer_contract::v1 as pb;
 use overseer_contract::{EventPayload, from_json};
 use overseer_model::{EventId, Timestamp};
 use serde::Deserialize;
+use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli;
 use crate::client::{Client, TooLate, segment};
 use crate::show;
 
@@ -34,6 +34,7 @@ const LABEL: &str = "overseer.drill";
 const IMAGE: &str = "overseer-drill:1";
 /// With three restarts by the engine.
 const CRASHES: u32 = 4;
+const KNOWN_WITHIN: Duration = Duration::from_secs(10);
 /// Crashes, approval, the longest stabilization window there is, and some.
 const PATIENCE: Duration = Duration::from_secs(360);
 
@@ -41,6 +42,8 @@ pub async fn restart_loop(ending: Ending) -> anyhow::Result<()> {
     let client = Client::new()?;
     let docker = engine().await?;
     image(&docker).await?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut hung_up = signal(SignalKind::hangup())?;
     let events = client.events().await?;
     let name = format!("overseer-drill-{}", suffix());
     let id = create(&docker, &name, ending).await?;
@@ -52,14 +55,28 @@ pub async fn restart_loop(ending: Ending) -> anyhow::Result<()> {
             })
         }
         _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+        _ = terminated.recv() => Err(anyhow::anyhow!("interrupted")),
+        _ = hung_up.recv() => Err(anyhow::anyhow!("interrupted")),
     };
-    let removed = docker
-        .remove_container(&id, Some(RemoveContainerOptionsBuilder::new().force(true).v(true).build()))
-        .await
-        .with_context(|| format!("the drill's container {name} could not be removed: `docker rm -f {name}`"));
-    watched.and(removed)?;
-    println!("removed     container {name}");
-    Ok(())
+    let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+    match docker.remove_container(&id, Some(options)).await {
+        Ok(()) => println!("removed     container {name}"),
+        Err(error) => eprintln!("container {name} could not be removed, use `docker rm -f {name}`: {error}"),
+    }
+    watched
+}
+
+/// Waits until Overseer knows the container, so that a drill on another engine than Overseer's ends at once.
+async fn known(client: &Client, id: &str) -> anyhow::Result<()> {
+    let path = format!("/api/v1/resources/{}", segment(id));
+    let seen = tokio::time::timeout(KNOWN_WITHIN, async {
+        while client.get(&path).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    seen.await
+        .ok()
+        .context("Overseer does not see the drill's container: set DOCKER_HOST to the engine that it watches")
 }
 
 async fn engine() -> anyhow::Result<Docker> {
@@ -201,8 +218,12 @@ async fn watch(
 ) -> anyhow::Result<()> {
     let filters =
         HashMap::from([("container".to_owned(), vec![id.to_owned()]), ("event".to_owned(), vec!["die".to_owned()])]);
-    let mut deaths = docker.events(Some(EventsOptionsBuilder::new().filters(&filters).build())).boxed();
     let mut told = told(events);
+    known(client, id).await?;
+    // The request is sent at the first poll, after the start; the engine remembers what came in between. The container is
+    // new, so every time will do.
+    let options = EventsOptionsBuilder::new().since("1").filters(&filters).build();
+    let mut deaths = docker.events(Some(options)).boxed();
     docker.start_container(id, None::<StartContainerOptions>).await.context("the drill's container does not start")?;
     let mut crashes = 0;
     let mut screen = Screen { crash: None };
@@ -259,7 +280,7 @@ impl Story {
         }
         if let Some(pb::ApprovalRequired { plan: Some(plan) }) = told.read() {
             screen.step("asked", &format!("for approval of {}", plan.id));
-            cli::approve(client, &plan.id).await?;
+            client.approve(&plan.id).await?;
         } else {
             self.plan(screen, told);
             self.step(screen, told);

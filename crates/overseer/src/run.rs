@@ -1,6 +1,7 @@
 //! Runs any set of services in this process: builds everything that can fail, then runs until told to stop.
 
 use std::collections::{HashMap, HashSet};
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -54,6 +55,7 @@ pub async fn run(scope: Scope, flags: Flags) -> anyhow::Result<()> {
     let telemetry = Telemetry::start(&config.telemetry)?;
     let data_dir = config.data_dir()?;
     let keys = Keys::new(&config.keys, &data_dir)?;
+    let _locks = lock(&scope, &config, &data_dir)?;
     let stop = CancellationToken::new();
     let ground = Ground {
         location: config.location(&data_dir),
@@ -82,6 +84,22 @@ pub async fn run(scope: Scope, flags: Flags) -> anyhow::Result<()> {
     let ended = run_until_stopped(services, others, stop).await;
     telemetry.shutdown();
     Ok(ended?)
+}
+
+/// Tables in files have one owner: a second process on the same data directory would see everything twice.
+fn lock(scope: &Scope, config: &Config, data_dir: &Path) -> anyhow::Result<Vec<File>> {
+    let Location::Sqlite { folder } = config.location(data_dir) else { return Ok(Vec::new()) };
+    let services = ServiceName::ALL.into_iter().filter(|service| scope.has(*service));
+    services
+        .map(|service| {
+            let file = File::create(folder.join(format!("{}.lock", service.snake())))
+                .with_context(|| format!("`{}` cannot be written to", folder.display()))?;
+            file.try_lock().with_context(|| {
+                format!("another Overseer runs on `{}`: stop it, or choose another --data-dir", folder.display())
+            })?;
+            Ok(file)
+        })
+        .collect()
 }
 
 async fn bus(scope: &Scope, config: &Config) -> anyhow::Result<Arc<dyn Bus>> {
@@ -173,8 +191,15 @@ fn tell_token(token: &Secret, config: &Config, data_dir: &Path) -> anyhow::Resul
     let token = String::from_utf8_lossy(token.expose()).into_owned();
     println!("Admin token, shown this once: {token}");
     let address = config.peer(ServiceName::Gateway)?;
-    let file = context::write(&Context { address, token, data_dir: data_dir.to_owned() })?;
-    println!("The command line on this machine finds it in {}", file.display());
+    let context = Context { address, token, data_dir: data_dir.to_owned() };
+    match context::write_first(&context)? {
+        context::Place::Usual(file) => {
+            println!("The command line on this machine finds it in {}", file.display());
+        }
+        context::Place::Beside { file, why } => {
+            println!("{why}; the context is in {0}: export OVERSEER_CONTEXT={0}", file.display());
+        }
+    }
     Ok(())
 }
 

@@ -31,6 +31,33 @@ pub enum ApplyError {
     Wire(#[from] BadWire),
     #[error("a service that is needed for this does not answer")]
     Peer(#[source] Box<dyn Error + Send + Sync>),
+    #[error("a service that is needed for this failed at it")]
+    Refused(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// A peer's answer: one that is away comes back, one that says no says it again.
+impl From<tonic::Status> for ApplyError {
+    fn from(status: tonic::Status) -> Self {
+        match status.code() {
+            tonic::Code::Unavailable | tonic::Code::DeadlineExceeded | tonic::Code::Cancelled => {
+                Self::Peer(status.into())
+            }
+            tonic::Code::Ok
+            | tonic::Code::Unknown
+            | tonic::Code::InvalidArgument
+            | tonic::Code::NotFound
+            | tonic::Code::AlreadyExists
+            | tonic::Code::PermissionDenied
+            | tonic::Code::ResourceExhausted
+            | tonic::Code::FailedPrecondition
+            | tonic::Code::Aborted
+            | tonic::Code::OutOfRange
+            | tonic::Code::Unimplemented
+            | tonic::Code::Internal
+            | tonic::Code::DataLoss
+            | tonic::Code::Unauthenticated => Self::Refused(status.into()),
+        }
+    }
 }
 
 impl ApplyError {
@@ -38,7 +65,7 @@ impl ApplyError {
     const fn is_outage(&self) -> bool {
         match self {
             Self::Store(StoreError::DiskFull(_) | StoreError::Unavailable(_)) | Self::Peer(_) => true,
-            Self::Store(_) | Self::Event(_) | Self::Wire(_) => false,
+            Self::Store(_) | Self::Event(_) | Self::Wire(_) | Self::Refused(_) => false,
         }
     }
 }

@@ -21,8 +21,8 @@ use crate::{Health, Peers, Relay, gate};
 
 /// How long what was sent, and what was seen, is remembered: longer than the bus keeps anything (30 days).
 const REMEMBER: Duration = Duration::from_secs(31 * 24 * 3600);
-/// How long work in hand may take once the end was asked for.
-const GRACE: Duration = Duration::from_secs(15);
+/// How long work in hand may take once the end was asked for: the longest call of a platform, and some.
+const GRACE: Duration = Duration::from_secs(40);
 
 /// What a service is given.
 #[derive(Clone)]

@@ -204,6 +204,30 @@ fn a_removed_one_is_gone_once_and_nothing_late_brings_it_back() {
     assert_eq!(gone.facts[0].observation, Observation::State(ResourceState::Removed));
 }
 
+#[test]
+fn a_stop_in_the_pause_before_a_restart_is_the_end_that_was_asked_for() {
+    let story = Story::of_rule(RestartRule::Always).happens(1, What::Started).happens(2, What::Exited { code: 1 });
+    let story = story.happens(3, What::StopRequested);
+    let asked = Observation::Exit { code: NO_CODE, cause: ExitCause::Requested, after: AfterExit::StaysDown };
+    assert_eq!(story.told.last(), Some(&asked));
+    assert_eq!(story.known.unwrap().state, ResourceState::Exited);
+}
+
+#[test]
+fn what_the_engine_would_have_restarted_was_left_down_by_hand() {
+    let looked = |rule, code| {
+        let down = Snapshot { exit_code: Some(code), ..snapshot(ResourceState::Exited, Some(1), rule) };
+        let story = Story::of_rule(rule).happens(1, What::Started).looked(9, &down);
+        story.told.into_iter().find_map(|told| match told {
+            Observation::Exit { cause, .. } => Some(cause),
+            _ => None,
+        })
+    };
+    assert_eq!(looked(RestartRule::Always, 143), Some(ExitCause::Requested));
+    assert_eq!(looked(RestartRule::Always, 127), Some(ExitCause::Own));
+    assert_eq!(looked(RestartRule::Never, 143), Some(ExitCause::Own));
+}
+
 fn any_what() -> impl Strategy<Value = What> {
     prop_oneof![
         Just(What::Created),

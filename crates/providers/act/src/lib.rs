@@ -12,7 +12,7 @@ pub enum ActError {
     /// The platform was not reached. Nothing was asked of it.
     #[error("the platform does not answer; nothing was asked of it")]
     NotReached,
-    /// The platform answered that it did not do it.
+    /// The platform said no, and did nothing.
     #[error("the platform refused: {reason}")]
     Refused { reason: String },
     /// No answer came, or half of one. Whether something changed has to be looked up.

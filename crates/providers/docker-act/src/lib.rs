@@ -54,10 +54,11 @@ impl Act for DockerAct {
     }
 }
 
-/// What the engine answers is that it did not do it; without an answer it may have.
+/// A client's error is a no before anything was done. A server's error can come half-way, after the stop and before the
+/// start, and no answer can mean anything.
 fn ended(error: Error) -> ActError {
     match error {
-        Error::DockerResponseServerError { message, .. } => refused(&message),
+        Error::DockerResponseServerError { status_code: 400..=499, message } => refused(&message),
         other => ActError::Unknown { source: Some(Box::new(other)) },
     }
 }

@@ -141,6 +141,10 @@ impl Observe for DockerObserve {
         let client = self.client().await?;
         // The engine would wait for an end that lies in its future.
         let until = until.min(self.engine_time(&client).await?);
+        // The engine's clock may be behind; it refuses a time that ends before it begins.
+        if from >= until {
+            return Ok(Vec::new());
+        }
         let only = HashMap::from([("container", vec![id])]);
         let options = events_of_containers(only).since(&time::write(from)).until(&time::write(until)).build();
         self.timed(happenings(&client, options).try_collect()).await
