@@ -98,10 +98,15 @@ impl Drop for Peer {
 pub(crate) fn free_port() -> u16 {
     const LOWEST: u16 = 15_000;
     const COUNT: u16 = 17_000; // up to 32 000; the kernel's own range begins at 32 768
-    for _ in 0..1_000 {
+    // Each port is given once in this process: one whose peer was killed is only seemingly free.
+    static NEXT: std::sync::OnceLock<std::sync::atomic::AtomicU16> = std::sync::OnceLock::new();
+    let next = NEXT.get_or_init(|| {
         let mut random = [0; 2];
         ring::rand::SystemRandom::new().fill(&mut random).expect("the system has randomness");
-        let port = LOWEST + u16::from_be_bytes(random) % COUNT;
+        (u16::from_be_bytes(random) % COUNT).into()
+    });
+    for _ in 0..COUNT {
+        let port = LOWEST + next.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % COUNT;
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }

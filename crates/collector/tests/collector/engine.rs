@@ -122,6 +122,16 @@ fn assert_no_gaps(published: &Published) {
     assert_eq!(sequences, (1..=sequences.len() as u64).collect::<Vec<_>>());
 }
 
+/// A container can end before its first look has told its rule; then the sequel of that exit is told by a look after it.
+fn decided(mut told: Vec<Observation>) -> Vec<Observation> {
+    const UNDECIDED: Observation = Observation::Exit { code: 1, cause: ExitCause::Own, after: AfterExit::Unknown };
+    if let Some(exit) = told.iter().position(|observation| *observation == UNDECIDED) {
+        assert_eq!(told.remove(exit + 1), Observation::State(ResourceState::Restarting));
+        told[exit] = Observation::Exit { code: 1, cause: ExitCause::Own, after: AfterExit::Restarts };
+    }
+    told
+}
+
 async fn tells_a_crash_loop_in_order(location: Location) {
     let (docker, published) = (Docker::start().await, Published::default());
     let collector = Collector::start(&docker, &location, &published).await;
@@ -132,7 +142,7 @@ async fn tells_a_crash_loop_in_order(location: Location) {
     let mut expected = vec![Observation::State(ResourceState::Created)];
     expected.extend([Observation::Start, crash].repeat(3));
     expected.extend([Observation::Start, CRASH]);
-    assert_eq!(published.of(&shop.id), expected);
+    assert_eq!(decided(published.of(&shop.id)), expected);
     assert_no_gaps(&published);
     for (fact, came) in published.all() {
         if fact.source == FactSource::Event && matches!(fact.observation, Observation::Exit { .. }) {
