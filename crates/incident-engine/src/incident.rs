@@ -236,6 +236,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_same_symptom_again_takes_the_place_of_the_last_one() {
+        let at = Timestamp::from_micros(1);
+        let moment = |what| Moment { at, what, evidence: Vec::new() };
+        let symptom = |detector, aftermath| moment(What::Symptom { detector, exits: Vec::new(), aftermath });
+        let keeps = symptom(Detector::RestartLoop, Aftermath::KeepsRestarting);
+        assert!(keeps.is_repeated_by(&keeps));
+        assert!(!keeps.is_repeated_by(&symptom(Detector::RestartLoop, Aftermath::StaysDown)));
+        assert!(!keeps.is_repeated_by(&symptom(Detector::UnexpectedExit, Aftermath::KeepsRestarting)));
+        assert!(!moment(What::Acted).is_repeated_by(&keeps));
+    }
+
+    #[test]
     fn every_state_answers_every_event() {
         use Event::{Calm, RecoveryProven, Removed, StepAbandoned, StepBegun, StepInVain};
         use State::{Open, Resolved, Resolving};

@@ -218,27 +218,3 @@ async fn many_events_are_each_told_once(store: Store) {
     let accepted = receiver.received().into_iter().filter(|hook| hook.accepted).count();
     assert_eq!((accepted, receiver.ids().len(), receiver.received().len()), (200, 200, 230));
 }
-
-/// Time from the publishing of an event to the request's arrival, on SQLite with its commit synced.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "a measurement: cargo test -p overseer-notifier --release -- --ignored --nocapture latency"]
-async fn latency() {
-    for store in [Store::sqlite(), Store::postgres().await] {
-        let receiver = WebhookReceiver::start().await;
-        let house = store
-            .start(vec![target("ops", &receiver.url(), store.secret(&receiver.secret()), Reach::Declared)], 8, 50)
-            .await;
-        let mut micros = Vec::new();
-        for at in 0..300 {
-            let event = house::detected(&format!("web{at}"));
-            let start = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos();
-            house.bus.publish(&event).await.unwrap();
-            let id = event.id.to_string();
-            let hook = receiver.wait_for("incident_detected", |hook| hook.body["id"] == id.as_str(), SOON).await;
-            micros.push((u128::try_from(hook.at_nanos).unwrap() - start) / 1_000);
-        }
-        micros.sort_unstable();
-        println!("event to hook: p50 {} us, p99 {} us", micros[150], micros[297]);
-        house.stop().await;
-    }
-}

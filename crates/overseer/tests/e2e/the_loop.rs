@@ -12,6 +12,7 @@ in_both_modes! {
     a_crashing_container_is_mended_by_an_approved_restart
     a_fix_that_does_not_help_is_unresolved_and_not_proposed_again
     a_denied_plan_does_nothing
+    an_endless_loop_that_a_person_stops_gives_no_more_trouble
     the_drill_shows_both_ends
 }
 
@@ -105,9 +106,32 @@ async fn a_denied_plan_does_nothing(mode: Mode) {
     .await;
     assert_eq!(web.starts(), 1);
 
-    // A person starts it; after the removal nothing stays open.
-    overseer.docker.run(&["rm", "--force", "web"]).await;
+    // After the removal nothing stays open, whatever it was called last.
+    overseer.docker.run(&["rename", "web", "web-old"]).await;
+    overseer.docker.run(&["rm", "--force", "web-old"]).await;
     overseer.incident(&web.id, |incident| incident["state"] == "INCIDENT_STATE_RESOLVED").await;
+}
+
+async fn an_endless_loop_that_a_person_stops_gives_no_more_trouble(mode: Mode) {
+    let overseer = start(mode).await;
+    let plan = CrashPlan { crashes: Crashes::Always, restart_policy: "always" };
+    let web = overseer.docker.crashing_container("web", plan).await;
+    let incident = overseer.incident(&web.id, |incident| incident["occurrences"].as_u64() > Some(2)).await;
+    assert_eq!(incident["severity"], "SEVERITY_WARNING", "the engine keeps restarting it");
+    let story = overseer.text(&["incident", "show", incident["id"].as_str().unwrap()]).await;
+    let told = story.lines().filter(|line| line.contains("UTC  web ended")).count();
+    assert_eq!(told, 2, "the symptom is told before and after the plan, not at each exit:\n{story}");
+
+    // Most likely in the pause before the next restart.
+    overseer.docker.run(&["stop", "web"]).await;
+    until("the stop to be known as asked for", HOOK, async || {
+        let facts = overseer.json(&["facts"]).await;
+        let newest = facts["facts"].as_array()?.iter().find(|fact| fact["exit"].is_object())?.clone();
+        (newest["exit"]["cause"] == "EXIT_CAUSE_REQUESTED").then_some(())
+    })
+    .await;
+    let incident = overseer.incident(&web.id, |_| true).await;
+    assert_eq!(incident["severity"], "SEVERITY_WARNING", "a stop that was asked for is no failure");
 }
 
 async fn the_drill_shows_both_ends(mode: Mode) {
