@@ -6,7 +6,7 @@ mod house;
 
 use std::time::Duration;
 
-use house::{Answer, Scripted, Store, target};
+use house::{Answer, Scripted, Store};
 use overseer_bus::Bus as _;
 use overseer_contract::v1::DeliveryState;
 use overseer_notifier::Reach;
