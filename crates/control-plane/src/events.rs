@@ -59,7 +59,6 @@ impl Consumer for Events {
                     pb::StepFailure::TicketExpired => StepEvent::Returned,
                     pb::StepFailure::TicketRefused
                     | pb::StepFailure::TargetDrift
-                    | pb::StepFailure::Unreachable
                     | pb::StepFailure::RefusedByPlatform
                     | pb::StepFailure::Unspecified => StepEvent::Failed,
                 };

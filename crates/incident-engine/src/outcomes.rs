@@ -156,7 +156,6 @@ const fn failure(failure: pb::StepFailure) -> Option<(&'static str, Move)> {
         pb::StepFailure::TargetDrift => {
             Some(("the target is not the one that was approved; nothing was done", Move::StepAbandoned))
         }
-        pb::StepFailure::Unreachable => Some(("the platform did not answer; nothing was done", Move::StepAbandoned)),
         pb::StepFailure::TicketRefused | pb::StepFailure::Unspecified => {
             Some(("the executor refused the ticket; nothing was done", Move::StepAbandoned))
         }

@@ -191,15 +191,6 @@ impl Db {
             Self::Postgres(pool) => Tx::Pg(pool.begin().await?),
         })
     }
-
-    /// To be appended to a `SELECT` that claims rows.
-    #[must_use]
-    pub const fn skip_locked(&self) -> &'static str {
-        match self {
-            Self::Sqlite { .. } => "",
-            Self::Postgres(_) => " FOR UPDATE SKIP LOCKED",
-        }
-    }
 }
 
 async fn make_schema(pool: &PgPool, service: ServiceName) -> sqlx::Result<()> {

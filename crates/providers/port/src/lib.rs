@@ -4,7 +4,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use overseer_model::{ExitCause, Fingerprint, Health, ResourceRef, ResourceState, RestartRule, Timestamp};
+use overseer_model::{Fingerprint, Health, ResourceRef, ResourceState, RestartRule, Timestamp};
 
 /// One resource as the platform tells it now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,26 +58,6 @@ pub enum What {
     Health(Health),
     Renamed,
     Removed,
-}
-
-impl What {
-    /// Why a run ended, when `self` came just before the exit.
-    #[must_use]
-    pub const fn explains_exit(self) -> ExitCause {
-        match self {
-            Self::StopRequested => ExitCause::Requested,
-            Self::Created
-            | Self::Started
-            | Self::Exited { .. }
-            | Self::RestartRequested
-            | Self::OomKilled
-            | Self::Paused
-            | Self::Unpaused
-            | Self::Health(_)
-            | Self::Renamed
-            | Self::Removed => ExitCause::Own,
-        }
-    }
 }
 
 #[derive(Debug, thiserror::Error)]
