@@ -1,0 +1,150 @@
+//! Lines that are JSON objects or logfmt: known by their keys and their message; every other value is a value,
+//! whatever its letters.
+
+use crate::hash;
+use crate::scan::{Atoms, Kind, scan};
+use crate::severity::Severity;
+
+/// What a key says of its value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Key {
+    Message,
+    Level,
+    Other,
+}
+
+fn key_of(name: &[u8]) -> Key {
+    match name {
+        b"msg" | b"message" | b"MESSAGE" | b"Message" | b"event" | b"@m" | b"@mt" | b"log" | b"body" => Key::Message,
+        b"level" | b"lvl" | b"severity" | b"loglevel" | b"log.level" | b"levelname" | b"PRIORITY" | b"@l" => Key::Level,
+        _ => Key::Other,
+    }
+}
+
+/// Atoms of a JSON object, and its severity where a key tells it. `None`, and no atoms, when the line is not one.
+pub(crate) fn json(line: &[u8], start: usize, atoms: &mut Atoms) -> Option<Option<Severity>> {
+    let text = line.trim_ascii_end();
+    if line.get(start) != Some(&b'{') || text.last() != Some(&b'}') {
+        return None;
+    }
+    let (mut at, mut key, mut severity) = (start, Key::Other, None);
+    while let Some(&byte) = text.get(at) {
+        match byte {
+            b'"' => {
+                let end = string_end(text, at + 1)?;
+                let after = end + 1 + spaces(text, end + 1);
+                let content = text.get(at + 1..end).unwrap_or_default();
+                if text.get(after) == Some(&b':') {
+                    key = key_of(content);
+                    atoms.word(Kind::Word, at, end + 1, hash::bytes(content));
+                    atoms.mark(after, after + 1, b':');
+                    at = after + 1;
+                    continue;
+                }
+                match key {
+                    Key::Message => scan(text, at + 1, end, atoms),
+                    Key::Level => severity = severity.or(Severity::named(content)),
+                    Key::Other => {}
+                }
+                if key != Key::Message {
+                    atoms.value(at + 1, end, 0);
+                }
+                at = end + 1;
+            }
+            b'{' | b'}' | b'[' | b']' | b',' => {
+                atoms.mark(at, at + 1, byte);
+                at += 1;
+            }
+            b' ' | b'\t' => at += 1,
+            _ => {
+                let length = text.iter().skip(at).take_while(|byte| !b",}] \t\"{[:".contains(byte)).count();
+                if length == 0 {
+                    atoms.clear();
+                    return None;
+                }
+                let content = text.get(at..at + length).unwrap_or_default();
+                if key == Key::Level {
+                    severity = severity.or(Severity::numbered(content));
+                }
+                atoms.value(at, at + length, 0);
+                at += length;
+            }
+        }
+    }
+    Some(severity)
+}
+
+/// Atoms of a logfmt line (`key=value key="more words"`) that has a message, and its severity.
+pub(crate) fn logfmt(line: &[u8], start: usize, atoms: &mut Atoms) -> Option<Option<Severity>> {
+    let text = line.get(start..)?;
+    if !begins_with_pair(text) || !has_message(text) {
+        return None;
+    }
+    let (mut at, mut severity) = (start, None);
+    while line.get(at).is_some() {
+        let blank = spaces(line, at);
+        if blank > 0 {
+            atoms.space(at, at + blank);
+            at += blank;
+        }
+        let name = line.iter().skip(at).take_while(|byte| !b"= \t\"".contains(byte)).count();
+        if name == 0 || line.get(at + name) != Some(&b'=') {
+            let end = at + line.iter().skip(at).take_while(|byte| !b" \t".contains(byte)).count();
+            scan(line, at, end, atoms);
+            at = end;
+            continue;
+        }
+        let name_text = line.get(at..at + name).unwrap_or_default();
+        atoms.word(Kind::Word, at, at + name, hash::bytes(name_text));
+        atoms.mark(at + name, at + name + 1, b'=');
+        at += name + 1;
+        let quoted = line.get(at) == Some(&b'"');
+        let (from, end, next) = if quoted {
+            let end = string_end(line, at + 1).unwrap_or(line.len());
+            (at + 1, end, (end + 1).min(line.len()))
+        } else {
+            let end = at + line.iter().skip(at).take_while(|byte| !b" \t".contains(byte)).count();
+            (at, end, end)
+        };
+        let content = line.get(from..end).unwrap_or_default();
+        match key_of(name_text) {
+            Key::Message => scan(line, from, end, atoms),
+            Key::Level => {
+                severity = severity.or(Severity::named(content));
+                atoms.value(from, end, 0);
+            }
+            Key::Other => atoms.value(from, end, 0),
+        }
+        at = next;
+    }
+    Some(severity)
+}
+
+fn begins_with_pair(text: &[u8]) -> bool {
+    let name = text.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"_.-@".contains(byte)).count();
+    name > 0 && text.get(name) == Some(&b'=')
+}
+
+fn has_message(text: &[u8]) -> bool {
+    let named = |name: &[u8]| {
+        text.starts_with(name)
+            || text.windows(name.len() + 1).any(|part| matches!(part.split_first(), Some((b' ', rest)) if rest == name))
+    };
+    named(b"msg=") || named(b"message=")
+}
+
+fn spaces(text: &[u8], at: usize) -> usize {
+    text.iter().skip(at).take_while(|byte| b" \t\r\n".contains(byte)).count()
+}
+
+/// Index of the quote that ends a string whose content begins at `start`.
+fn string_end(text: &[u8], start: usize) -> Option<usize> {
+    let mut at = start;
+    loop {
+        match text.get(at)? {
+            b'"' => return Some(at),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+}
