@@ -57,6 +57,10 @@ bench: bench-loop bench-idle
 bench-loop:
     cargo bench --workspace --bench loop
 
+# Redaction of FILE's lines beside the limit (line ends alone) and a RegexSet
+bench-redaction FILE:
+    cargo bench --package redaction --bench redaction -- "$(realpath "$1")"
+
 # Resident memory and processor time with 20 containers watched
 bench-idle:
     cargo bench --workspace --bench idle

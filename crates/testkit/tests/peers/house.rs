@@ -138,6 +138,7 @@ fn arrows_point_down() {
     let ground = ["overseer-contract", "overseer-model"];
     let floors = [
         ("overseer-model", below(&[])),
+        ("redaction", below(&[])),
         ("overseer-contract", below(&["overseer-model"])),
         ("overseer-permit", below(&["overseer-model"])),
         ("overseer-provider-port", below(&["overseer-model"])),
