@@ -29,30 +29,38 @@ pub(crate) fn block(text: &mut Text<'_>, at: usize) -> Option<Found> {
         return None;
     }
     let start = skip_breaks(text, label_end + DASHES.len());
-    let closing = closing(text, start);
-    text.block_is_open = closing.is_none();
-    let end = closing.unwrap_or_else(|| text.skip(start, BODY, |byte| is_base64(byte) || is_break(byte)));
-    // A body with a mark in it was none before the mark was there.
-    let is_body = (closing.is_some() || end - start >= RUN) && !(start..end).any(|place| text.is_mark(place));
-    let span = Span { start, end };
-    (is_body && end > start).then_some(Found { span, family: Family::PrivateKey })
+    let extent = extent(text, start);
+    text.block_is_open = extent.closed_at.is_none();
+    // A block with a mark in it was looked at before the mark was there.
+    if (start..extent.end).any(|place| text.is_mark(place)) {
+        return None;
+    }
+    let end = extent.closed_at.unwrap_or_else(|| text.skip(start, BODY, |byte| is_base64(byte) || is_break(byte)));
+    let is_body = extent.closed_at.is_some() || end - start >= RUN;
+    (is_body && end > start).then_some(Found { span: Span { start, end }, family: Family::PrivateKey })
 }
 
-/// Where the block ends that begins before `start`, unless another begins before that.
-fn closing(text: &Text<'_>, start: usize) -> Option<usize> {
-    let body = text.part(Span { start, end: text.len().min(start + BODY) });
+/// How far a block can reach: to its end, to another block, or to the end of the text.
+struct Extent {
+    end: usize,
+    closed_at: Option<usize>,
+}
+
+fn extent(text: &Text<'_>, start: usize) -> Extent {
+    let most = text.len().min(start + BODY);
+    let body = text.part(Span { start, end: most });
     let mut from = 0;
     while let Some(found) = find(body.get(from..).unwrap_or_default(), DASHES) {
         let place = start + from + found;
         if text.starts_with(place, END) {
-            return Some(place);
+            return Extent { end: place, closed_at: Some(place) };
         }
         if text.starts_with(place, BEGIN) {
-            return None;
+            return Extent { end: place, closed_at: None };
         }
         from += found + 1;
     }
-    None
+    Extent { end: most.max(start), closed_at: None }
 }
 
 /// Over line ends, written out or as `\n`.
