@@ -61,6 +61,14 @@ bench-loop:
 bench-redaction FILE:
     cargo bench --package redaction --bench redaction -- "$(realpath "$1")"
 
+# Signatures: accuracy and speed beside drain3 and the floor. LOGHUB: folder of *_2k.log with truth. TOOLS: scorer, generator, floor
+bench-signatures LOGHUB TOOLS *ARGS:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    {{ release }}
+    mine=$(cargo bench --workspace --bench mine --no-run --message-format json 2>/dev/null | grep -o '"executable":"[^"]*/mine-[^"]*"' | cut -d'"' -f4)
+    python3 crates/signatures/benches/signatures.py "${CARGO_TARGET_DIR:-target}/release/overseer" "$mine" "$@"
+
 # Resident memory and processor time with 20 containers watched
 bench-idle:
     cargo bench --workspace --bench idle

@@ -4,14 +4,15 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use overseer_contract::v1 as pb;
 use overseer_model::ServiceName;
 
 use crate::client::{Answer, Client, Tampered, segment};
 use crate::config::{DEFAULTS, Flags};
 use crate::run::Scope;
-use crate::{config, drill, run, show};
+use crate::{config, drill, mine, run, show};
 
 /// An operations engineer that never sleeps and never acts alone.
 #[derive(Parser)]
@@ -32,6 +33,7 @@ Examples:
   overseer incident show inc_…        the story of one incident, with its evidence
   overseer approve pln_…              let a proposed plan run
   overseer actions -o json            what was done, as JSON
+  overseer signatures mine app.log    what recurs in a log file
 
 Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 denied, 6 timeout, 7 conflict";
 
@@ -39,6 +41,28 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 denied, 6 timeout, 7 confli
 enum Output {
     Table,
     Json,
+    /// For `signatures mine`.
+    Csv,
+}
+
+/// How the gateway's answers are printed.
+#[derive(Clone, Copy)]
+enum Answers {
+    Table,
+    Json,
+}
+
+impl From<Output> for Answers {
+    fn from(output: Output) -> Self {
+        match output {
+            Output::Table => Self::Table,
+            Output::Json => Self::Json,
+            Output::Csv => {
+                let why = "-o csv is for `overseer signatures mine`: use -o table or -o json";
+                Cli::command().error(ErrorKind::ArgumentConflict, why).exit()
+            }
+        }
+    }
 }
 
 #[derive(Subcommand)]
@@ -81,6 +105,9 @@ enum Command {
     Facts(ListArgs),
     /// Who was told what.
     Deliveries(ListArgs),
+    /// What recurs in logs.
+    #[command(subcommand)]
+    Signatures(SignaturesCommand),
     /// Who this command line is to Overseer.
     Whoami,
     /// Break something harmless, and see how Overseer deals with it.
@@ -124,6 +151,29 @@ enum AuditCommand {
     /// The control plane's entries, newest first.
     List(ListArgs),
 }
+
+#[derive(Subcommand)]
+enum SignaturesCommand {
+    /// Find the signatures of any log file, with nothing else running.
+    ///
+    /// The table counts each signature; a stack trace counts with the line that it belongs to. CSV has a row for each
+    /// line: `line,signature,template`.
+    #[command(after_help = MINE_EXAMPLES)]
+    Mine {
+        /// Log files; `-` is standard input.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Signatures that are known at a time; those used least are forgotten.
+        #[arg(long, default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(64..=1_000_000))]
+        limit: u32,
+    },
+}
+
+const MINE_EXAMPLES: &str = "\
+Examples:
+  overseer signatures mine /var/log/syslog
+  docker logs web 2>&1 | overseer signatures mine -
+  overseer signatures mine app.log -o csv > lines.csv";
 
 #[derive(Subcommand)]
 enum DrillCommand {
@@ -179,12 +229,20 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
             let ending = if never_recovers { drill::Ending::NeverRecovers } else { drill::Ending::Recovers };
             drill::restart_loop(ending).await
         }
-        asking => ask(asking, cli.output).await,
+        Command::Signatures(SignaturesCommand::Mine { files, limit }) => {
+            let form = match cli.output {
+                Output::Table => mine::Form::Table,
+                Output::Json => mine::Form::Json,
+                Output::Csv => mine::Form::Csv,
+            };
+            tokio::task::spawn_blocking(move || mine::mine(&files, form, limit as usize)).await?
+        }
+        asking => ask(asking, Answers::from(cli.output)).await,
     }
 }
 
 /// The commands that ask the gateway.
-async fn ask(command: Command, output: Output) -> anyhow::Result<()> {
+async fn ask(command: Command, output: Answers) -> anyhow::Result<()> {
     let client = Client::new()?;
     let list = |path: &str, args: ListArgs| format!("{path}?pageSize={}", args.limit);
     let (answer, table): (Answer, fn(&Answer) -> anyhow::Result<String>) = match command {
@@ -208,26 +266,28 @@ async fn ask(command: Command, output: Output) -> anyhow::Result<()> {
         Command::Facts(args) => (client.get(&list("/api/v1/facts", args)).await?, show::facts),
         Command::Deliveries(args) => (client.get(&list("/api/v1/deliveries", args)).await?, show::deliveries),
         Command::Whoami => (client.get("/api/v1/whoami").await?, show::whoami),
-        Command::Up(_) | Command::Serve { .. } | Command::Drill(_) | Command::Config(_) => return Ok(()),
+        Command::Up(_) | Command::Serve { .. } | Command::Drill(_) | Command::Config(_) | Command::Signatures(_) => {
+            return Ok(());
+        }
     };
     println!(
         "{}",
         match output {
-            Output::Json => answer.0,
-            Output::Table => table(&answer)?,
+            Answers::Json => answer.0,
+            Answers::Table => table(&answer)?,
         }
     );
     Ok(())
 }
 
-async fn verify(client: &Client, output: Output) -> anyhow::Result<()> {
+async fn verify(client: &Client, output: Answers) -> anyhow::Result<()> {
     let answer = client.get("/api/v1/audit:verify").await?;
     let pb::VerifyAuditResponse { chains } = answer.read()?;
     println!(
         "{}",
         match output {
-            Output::Json => answer.0,
-            Output::Table => show::chains(&chains),
+            Answers::Json => answer.0,
+            Answers::Table => show::chains(&chains),
         }
     );
     match chains.into_iter().find(|chain| !chain.intact) {

@@ -6,6 +6,7 @@ mod config;
 mod context;
 mod drill;
 mod keys;
+mod mine;
 mod run;
 mod show;
 

@@ -5,6 +5,7 @@ use std::error::Error;
 use overseer_contract::from_timestamp;
 use overseer_contract::v1 as pb;
 use overseer_model::Timestamp;
+use overseer_signatures::Signature;
 
 use crate::client::{Answer, Refused};
 
@@ -57,6 +58,14 @@ fn word(name: &str, prefix: &str) -> String {
 
 fn name_of(resource: Option<&pb::ResourceRef>) -> String {
     resource.map(|resource| resource.name.clone()).unwrap_or_default()
+}
+
+pub fn signatures(signatures: &[Signature]) -> String {
+    let row = |signature: &Signature| {
+        let Signature { id, count, severity, template } = signature;
+        vec![count.to_string(), severity.to_string(), id.to_string(), template.clone()]
+    };
+    table(&["COUNT", "SEVERITY", "SIGNATURE", "TEMPLATE"], &signatures.iter().map(row).collect::<Vec<_>>())
 }
 
 pub fn incidents(answer: &Answer) -> anyhow::Result<String> {

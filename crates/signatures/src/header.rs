@@ -246,11 +246,12 @@ impl Walk<'_> {
         true
     }
 
-    /// A number between bars (`|30002312|`).
+    /// A number before a bar or a dash (`30002312|`, `1 ---`).
     fn field(&mut self) -> bool {
         let number = digits(self.rest());
-        let is_field = number > 0 && self.rest().get(number) == Some(&b'|');
-        self.at += if is_field { number + 1 } else { 0 };
+        let behind = self.rest().get(number..).unwrap_or_default();
+        let is_field = number > 0 && (behind.starts_with(b"|") || behind.starts_with(b" --- "));
+        self.at += if is_field { number } else { 0 };
         is_field
     }
 }
@@ -270,7 +271,7 @@ fn level_at(line: &[u8], at: usize, timed: bool) -> Option<(Severity, usize)> {
     };
     let upper = name.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
     let named = closed || upper && matches!(next, b' ' | b':' | b'/' | b'|' | b'\t' | b']' | b',');
-    if !named || !timed && !(closed || next == b':') {
+    if !named || !(timed || closed || next == b':') {
         return None;
     }
     Some(match next {

@@ -14,18 +14,18 @@ const MOST_MASKS: usize = 32;
 /// Different words that are counted at one place.
 const MOST_DIFFERENT: usize = 32;
 
-#[derive(Default, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Skeleton {
     /// The sets of words that are slots' content together, the latest last.
     pub masks: Vec<Mask>,
     samples: Vec<Sample>,
 }
 
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Sample {
     words: Box<[u32]>,
     /// Index of the signature that the line was counted for.
-    pub signature: u32,
+    signature: u32,
 }
 
 /// What the samples say of a new line's words.
@@ -77,6 +77,11 @@ impl Skeleton {
             }
             None => false,
         });
+    }
+
+    /// The signatures that the samples were counted for.
+    pub fn signatures(&self) -> impl Iterator<Item = u32> {
+        self.samples.iter().map(|sample| sample.signature)
     }
 
     pub fn has_samples(&self) -> bool {

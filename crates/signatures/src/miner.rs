@@ -78,10 +78,19 @@ impl From<&Entry> for Signature {
 struct Message<'a> {
     line: &'a [u8],
     atoms: &'a [Atom],
+    /// Place of a server's status of failure: what fails is another event than what succeeds.
+    failure: Option<usize>,
     class: u64,
     shape: Shape,
     words: &'a [u64],
     severity: Option<Severity>,
+}
+
+impl Message<'_> {
+    /// How many words stay constant with this mask, and the template.
+    fn generalized(&self, mask: Mask) -> (usize, Template) {
+        (self.words.len().saturating_sub(mask.len()), Template::new(self.line, self.atoms, mask, self.failure))
+    }
 }
 
 impl Miner {
@@ -107,16 +116,17 @@ impl Miner {
         if structured.is_none() {
             scan(line, header.message, line.len(), &mut self.atoms);
         }
-        let broken = self.atoms.http_status(line).is_some_and(|status| status.starts_with(b"5"));
-        let stated = structured.flatten().or(header.severity).or(broken.then_some(Severity::Error));
-        let class = u64::from(broken);
+        let failure = self.atoms.server_failure(line);
+        let stated = structured.flatten().or(header.severity).or(failure.map(|_| Severity::Error));
+        let class = u64::from(failure.is_some());
         let shape = Shape::of(&self.atoms, class);
         let (index, mask) = match self.find(shape) {
             Some(known) => known,
             None => {
                 let atoms = std::mem::take(&mut self.atoms);
                 let (words, severity) = (atoms.words(), stated);
-                let learned = self.learn(&Message { line, atoms: atoms.as_slice(), class, shape, words, severity });
+                let learned =
+                    self.learn(&Message { line, atoms: atoms.as_slice(), failure, class, shape, words, severity });
                 self.atoms = atoms;
                 learned
             }
@@ -213,22 +223,27 @@ impl Miner {
             Some(&known) => self.table.root(known),
             None => {
                 let severity = message.severity.unwrap_or_else(|| Severity::of_words(line));
-                let template = Template::new(line, atoms, mask);
-                self.table.add(own_form, shape.skeleton, mask.len() as u8, severity, template)
+                let (words, template) = message.generalized(mask);
+                self.table.add(own_form, shape.skeleton, words, severity, template)
             }
         };
-        if let Some(entry) = self.table.get_mut(index)
-            && usize::from(entry.generality) < mask.len()
-        {
-            entry.template = Template::new(line, atoms, mask);
-            (entry.skeleton, entry.generality) = (shape.skeleton, mask.len() as u8);
-        }
+        self.generalize(index, message, mask);
         self.table.shapes.insert(key, index);
         self.table.forms.insert(own_form, index);
         for other in self.table.waiting.remove(&own_form).unwrap_or_default() {
             index = self.table.merge(index, other);
         }
         self.place_names(message, words, mask, index)
+    }
+
+    /// The template shows as little of a line as is known to be constant.
+    fn generalize(&mut self, index: Index, message: &Message<'_>, mask: Mask) {
+        let (words, template) = message.generalized(mask);
+        if let Some(entry) = self.table.get_mut(index)
+            && words < entry.words
+        {
+            (entry.words, entry.template, entry.skeleton) = (words, template, message.shape.skeleton);
+        }
     }
 
     /// Dotted names are the content of a slot where a value has stood, or three different ones.
@@ -254,6 +269,7 @@ impl Miner {
             for other in self.table.waiting.remove(&shared).unwrap_or_default() {
                 index = self.table.merge(index, other);
             }
+            self.generalize(index, message, dotted);
             self.table.forms.insert(shared, index);
             self.table.shapes.insert(shape.key(dotted, message.words), index);
             self.table.skeletons.entry(shape.skeleton).or_default().remember_mask(dotted);

@@ -47,6 +47,7 @@ enum Class {
     Other,
 }
 
+#[expect(clippy::indexing_slicing, reason = "the compiler runs it")]
 static CLASSES: [Class; 256] = {
     let mut table = [Class::Other; 256];
     let mut byte = 0;
@@ -119,7 +120,7 @@ fn user_agent(line: &[u8], start: usize) -> Option<usize> {
     if product < 2 || version.first() != Some(&b'/') || !version.get(1)?.is_ascii_digit() {
         return None;
     }
-    rest.iter().position(|&byte| byte == b'"').map(|quote| start + quote)
+    memchr::memchr(b'"', rest).map(|quote| start + quote)
 }
 
 fn token(line: &[u8], blocks: &Blocks, start: usize, atoms: &mut Atoms) -> usize {
@@ -150,7 +151,11 @@ fn token(line: &[u8], blocks: &Blocks, start: usize, atoms: &mut Atoms) -> usize
         atoms.value(start, stop, value_hash(text));
     } else {
         match kind_of(text, dots - u32::from(full_stop), slashes) {
-            Kind::Word if text.len() <= 4 && atoms.ends_with_value_and_colon() && is_hexadecimal(text) => {
+            Kind::Word
+                if text.len() <= 4
+                    && is_hexadecimal(text)
+                    && (atoms.ends_with_value_and_colon() || is_octet(line, stop)) =>
+            {
                 atoms.value(start, stop, 0);
             }
             Kind::Value => atoms.value(start, stop, value_hash(text)),
@@ -210,6 +215,11 @@ fn ends_in_hexadecimal(text: &[u8]) -> bool {
     tail >= 8 && (tail == text.len() || text.iter().rev().nth(tail) == Some(&b'-'))
 }
 
+/// Whether `:eb:` follows, as within a hardware address.
+fn is_octet(line: &[u8], at: usize) -> bool {
+    matches!(line.get(at..at + 4), Some([b':', high, low, b':']) if is_hexadecimal(&[*high, *low]))
+}
+
 fn is_hexadecimal(text: &[u8]) -> bool {
     text.iter().all(u8::is_ascii_hexdigit)
 }
@@ -267,15 +277,18 @@ impl Atoms {
         &self.words
     }
 
-    /// The status code of a request line's answer: `"GET / HTTP/1.1" 503`, `"GET / HTTP/1.1" status: 503`.
-    pub fn http_status<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
-        let behind = self.atoms.get(self.protocol?.saturating_sub(1)..)?;
-        let quote = behind.iter().take(4).position(|atom| atom.kind == Kind::Mark && atom.hash == u64::from(b'"'))?;
-        let value = behind.get(quote + 1..)?.iter().take(5).find(|atom| atom.kind == Kind::Value)?;
-        let text = value.text(line);
-        let status = text.get(..3)?;
+    /// Place of the value that begins with the status of a request line's answer, when it says that the server failed:
+    /// `"GET / HTTP/1.1" 503`, `"GET / HTTP/1.1" status: 503`.
+    pub fn server_failure(&self, line: &[u8]) -> Option<usize> {
+        let start = self.protocol?.saturating_sub(1);
+        let behind = self.outline.get(start..)?;
+        let quote = behind.iter().take(4).position(|&byte| byte == b'"')?;
+        let value = behind.get(quote..)?.iter().take(6).position(|&byte| byte == outline::VALUE)?;
+        let place = start + quote + value;
+        let text = self.atoms.get(place)?.text(line);
         let ends = text.get(3).is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte != b'.');
-        (ends && status.iter().all(u8::is_ascii_digit)).then_some(status)
+        let fails = matches!(text, [b'5', tens, ones, ..] if tens.is_ascii_digit() && ones.is_ascii_digit());
+        (fails && ends).then_some(place)
     }
 
     fn protocol_seen(&mut self) {

@@ -70,7 +70,7 @@ impl Severity {
         ];
         let lower = line.iter().take(1024).map(u8::to_ascii_lowercase).collect::<Vec<u8>>();
         let has = |word: &&[u8]| lower.windows(word.len()).any(|part| part == *word);
-        if BAD.iter().any(|word| has(word)) {
+        if BAD.iter().any(has) {
             Self::Error
         } else if has(&b"warn".as_slice()) {
             Self::Warning

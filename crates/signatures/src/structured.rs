@@ -42,7 +42,11 @@ pub(crate) fn json(line: &[u8], start: usize, atoms: &mut Atoms) -> Option<Optio
                     continue;
                 }
                 match key {
-                    Key::Message => scan(text, at + 1, end, atoms),
+                    Key::Message => {
+                        atoms.mark(at, at + 1, b'"');
+                        scan(text, at + 1, end, atoms);
+                        atoms.mark(end, end + 1, b'"');
+                    }
                     Key::Level => severity = severity.or(Severity::named(content)),
                     Key::Other => {}
                 }
@@ -108,7 +112,11 @@ pub(crate) fn logfmt(line: &[u8], start: usize, atoms: &mut Atoms) -> Option<Opt
         };
         let content = line.get(from..end).unwrap_or_default();
         match key_of(name_text) {
-            Key::Message => scan(line, from, end, atoms),
+            Key::Message => {
+                atoms.mark(from, from, b'"');
+                scan(line, from, end, atoms);
+                atoms.mark(end, end, b'"');
+            }
             Key::Level => {
                 severity = severity.or(Severity::named(content));
                 atoms.value(from, end, 0);
@@ -141,10 +149,10 @@ fn spaces(text: &[u8], at: usize) -> usize {
 fn string_end(text: &[u8], start: usize) -> Option<usize> {
     let mut at = start;
     loop {
-        match text.get(at)? {
-            b'"' => return Some(at),
-            b'\\' => at += 2,
-            _ => at += 1,
+        at += memchr::memchr2(b'"', b'\\', text.get(at..)?)?;
+        if text.get(at) == Some(&b'"') {
+            return Some(at);
         }
+        at += 2;
     }
 }

@@ -22,9 +22,15 @@ pub(crate) struct Entry {
     pub severity: Severity,
     /// The skeleton that the template was made from.
     pub skeleton: u64,
-    /// How many words of the template's line are slots.
-    pub generality: u8,
+    /// How many words of the template's line are constant: the fewer, the more general it is.
+    pub words: usize,
     pub template: Template,
+}
+
+impl Entry {
+    pub fn is_root(&self, index: usize) -> bool {
+        self.merged_into as usize == index
+    }
 }
 
 #[derive(Default)]
@@ -87,7 +93,7 @@ impl Table {
     }
 
     /// A new signature. Its id is made of its form, so that it is the same in each run.
-    pub fn add(&mut self, form: u64, skeleton: u64, generality: u8, severity: Severity, template: Template) -> Index {
+    pub fn add(&mut self, form: u64, skeleton: u64, words: usize, severity: Severity, template: Template) -> Index {
         let index = self.entries.len() as Index;
         let mut id = SignatureId(form);
         while self.ids.contains_key(&id.0) {
@@ -95,7 +101,7 @@ impl Table {
         }
         self.aliases.remove(&id.0);
         self.ids.insert(id.0, index);
-        let entry = Entry { id, merged_into: index, count: 0, heat: 0, severity, skeleton, generality, template };
+        let entry = Entry { id, merged_into: index, count: 0, heat: 0, severity, skeleton, words, template };
         self.entries.push(entry);
         index
     }
@@ -125,19 +131,15 @@ impl Table {
         entry.severity = entry.severity.max(gone.severity);
         self.aliases.insert(gone.id.0, entry.id);
         self.ids.remove(&gone.id.0);
-        if gone.generality > entry.generality {
-            (entry.generality, entry.skeleton, entry.template) = (gone.generality, gone.skeleton, gone.template);
+        if gone.words < entry.words {
+            (entry.words, entry.skeleton, entry.template) = (gone.words, gone.skeleton, gone.template);
         }
         stays
     }
 
     /// All signatures that were not merged into another.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.entries
-            .iter()
-            .enumerate()
-            .filter(|(index, entry)| entry.merged_into as usize == *index)
-            .map(|(_, entry)| entry)
+        self.entries.iter().enumerate().filter(|(index, entry)| entry.is_root(*index)).map(|(_, entry)| entry)
     }
 
     /// Forgets the quarter of the signatures that was used least, and all that leads to them.
@@ -145,25 +147,39 @@ impl Table {
         let mut heats: Vec<(u32, usize)> = self.iter_indexed().map(|(index, entry)| (entry.heat, index)).collect();
         let forgotten = heats.len().div_ceil(4);
         heats.select_nth_unstable(forgotten.saturating_sub(1));
-        let gone: HashSet<usize> = heats.iter().take(forgotten).map(|(_, index)| *index).collect();
+        self.keep(heats.iter().take(forgotten).map(|(_, index)| *index).collect());
+        for entry in &mut self.entries {
+            entry.heat /= 2;
+        }
+    }
+
+    /// Forgets the signatures that were merged into others.
+    pub fn compact(&mut self) {
+        self.keep(HashSet::new());
+    }
+
+    fn keep(&mut self, gone: HashSet<usize>) {
+        for from in self.aliases.keys().copied().collect::<Vec<_>>() {
+            let to = self.resolve(SignatureId(from));
+            self.aliases.insert(from, to);
+        }
         let mut number: Vec<Option<Index>> = vec![None; self.entries.len()];
-        let mut kept: Vec<Entry> = Vec::with_capacity(self.entries.len() - forgotten);
+        let mut kept: Vec<Entry> = Vec::with_capacity(self.entries.len());
         for (index, entry) in self.iter_indexed().filter(|(index, _)| !gone.contains(index)) {
             let new = kept.len() as Index;
             if let Some(place) = number.get_mut(index) {
                 *place = Some(new);
             }
-            kept.push(Entry { merged_into: new, heat: entry.heat / 2, ..entry.clone() });
+            kept.push(Entry { merged_into: new, ..entry.clone() });
         }
-        let renumbered: Vec<Option<Index>> = (0..self.entries.len())
-            .map(|index| number.get(self.root(index as Index) as usize).copied().flatten())
-            .collect();
+        let of_root = |index| number.get(self.root(index) as usize).copied().flatten();
+        let renumbered: Vec<Option<Index>> = (0..self.entries.len() as Index).map(of_root).collect();
         self.entries = kept;
         self.renumber(|index| renumbered.get(index as usize).copied().flatten());
     }
 
     fn iter_indexed(&self) -> impl Iterator<Item = (usize, &Entry)> {
-        self.entries.iter().enumerate().filter(|(index, entry)| entry.merged_into as usize == *index)
+        self.entries.iter().enumerate().filter(|(index, entry)| entry.is_root(*index))
     }
 
     fn renumber(&mut self, number: impl Fn(Index) -> Option<Index>) {
@@ -188,6 +204,11 @@ impl Table {
         self.index_ids();
         let ids = &self.ids;
         self.aliases.retain(|_, to| ids.contains_key(&to.0));
+    }
+
+    /// Whether each alias leads straight to a signature that is known.
+    pub fn aliases_are_sound(&self) -> bool {
+        self.aliases.iter().all(|(from, to)| self.ids.contains_key(&to.0) && !self.ids.contains_key(from))
     }
 
     /// Makes the index of ids anew.

@@ -11,12 +11,14 @@ const LONGEST_NAME: usize = 24;
 const SLOT: u8 = 0;
 /// Stands for the next of the names.
 const NAME: u8 = 1;
+/// Written before a slot that begins with a server's status of failure.
+const FAILURE: &[u8] = b"5xx ";
 /// How a slot is written.
 const WRITTEN: &[u8] = b"<*>";
 
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Template {
-    /// Without control characters, except the two that stand for slots and names.
+    /// Without ASCII control characters, except the two that stand for slots and names.
     text: Box<[u8]>,
     names: Vec<Name>,
 }
@@ -33,10 +35,11 @@ struct Name {
 }
 
 impl Template {
-    pub fn new(line: &[u8], atoms: &[Atom], mask: Mask) -> Self {
+    /// `failure` is the place of the atom that begins with a server's status of failure, if there is one.
+    pub fn new(line: &[u8], atoms: &[Atom], mask: Mask, failure: Option<usize>) -> Self {
         let (mut text, mut names) = (Vec::new(), Vec::new());
         let (mut word, mut value, mut length) = (0, 0, 0);
-        for atom in atoms {
+        for (place, atom) in atoms.iter().enumerate() {
             let content = atom.text(line);
             length += content.len().min(LONGEST_NAME);
             if length > LONGEST {
@@ -45,6 +48,9 @@ impl Template {
             }
             match atom.kind {
                 Kind::Value => {
+                    if failure == Some(place) {
+                        text.extend_from_slice(FAILURE);
+                    }
                     if is_name(content) {
                         names.push(Name { ordinal: value, hash: atom.hash, text: content.into() });
                         text.push(NAME);
@@ -55,13 +61,15 @@ impl Template {
                 }
                 Kind::Word | Kind::Dotted => {
                     word += 1;
-                    if mask.has(word - 1) || atom.kind == Kind::Dotted {
+                    if mask.has(word - 1) {
                         text.push(SLOT);
                     } else {
                         push_visible(&mut text, content);
                     }
                 }
                 Kind::Space => text.push(b' '),
+                // Leader dots are a run; the quotes around a message have no place of their own.
+                Kind::Mark if content.is_empty() => text.push(atom.hash as u8),
                 Kind::Mark => push_visible(&mut text, content),
             }
         }
@@ -99,13 +107,7 @@ impl Template {
                 _ => out.push(byte),
             }
         }
-        String::from_utf8_lossy(&out).into_owned()
-    }
-
-    /// How many bytes it holds on to.
-    #[cfg(test)]
-    pub fn held(&self) -> usize {
-        self.text.len() + self.names.len() * (size_of::<Name>() + LONGEST_NAME)
+        String::from_utf8_lossy(&out).chars().map(|char| if char.is_control() { ' ' } else { char }).collect()
     }
 }
 

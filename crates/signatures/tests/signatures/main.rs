@@ -1,0 +1,6 @@
+//! The miner through its public door.
+
+mod headers;
+mod joining;
+mod mining;
+mod robustness;
