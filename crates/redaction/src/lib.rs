@@ -50,6 +50,9 @@ use anchors::{Found, Kind};
 use filter::{Filter, Hit, Hits};
 use text::{Span, Text};
 
+/// Bytes of an anchor.
+const WINDOW: usize = 4;
+
 /// Finds secrets and puts marks in their place. Made once and used by any number of threads.
 pub struct Redactor {
     key: CorrelationKey,
@@ -99,7 +102,7 @@ impl Redactor {
         for anchor in self.filter.bucket(hit.bucket).iter().filter(|anchor| anchor.fits(four)) {
             let found = match anchor.kind {
                 Kind::Form(verify) => verify(text, hit.at),
-                Kind::Context(verify) => verify(text, hit.at).map(|found| self.form_before(text, hit.at, found)),
+                Kind::Context(verify) => verify(text, hit.at).map(|found| self.earliest(text, hit.at, found)),
                 Kind::Mark => {
                     text.floor = mark::length(text.from(hit.at)).map_or(text.floor, |mark| hit.at + mark);
                     None
@@ -117,19 +120,24 @@ impl Redactor {
     fn next_cookie(&self, text: &mut Text<'_>) -> Option<Found> {
         let from = text.floor;
         let next = if text.in_cookies { headers::next_cookie(text, from) } else { None };
-        next.map(|next| self.form_before(text, from, next))
+        next.map(|next| self.earliest(text, from, next))
     }
 
-    /// What was found by its context, or a secret with a form of its own that begins in that context.
-    fn form_before(&self, text: &mut Text<'_>, from: usize, found: Found) -> Found {
-        let until = text.part(Span { start: 0, end: found.span.start + 3 });
+    /// What was found by its context, or a secret that begins before it.
+    fn earliest(&self, text: &mut Text<'_>, from: usize, mut found: Found) -> Found {
+        let bytes = text.part(Span { start: 0, end: found.span.start + WINDOW - 1 });
         let mut hits = Hits::new(&self.filter);
         hits.jump(from);
-        while let Some(hit) = hits.next(until) {
-            if hit.at < found.span.start
-                && let Some(form) = self.form_at(text, hit)
-            {
-                return form;
+        while let Some(hit) = hits.next(bytes).filter(|hit| hit.at < found.span.start) {
+            let four = text.four(hit.at);
+            let anchors = self.filter.bucket(hit.bucket).iter().filter(|anchor| anchor.fits(four));
+            for anchor in anchors {
+                let other = match anchor.kind {
+                    Kind::Form(verify) | Kind::Context(verify) => verify(text, hit.at),
+                    Kind::Mark => None,
+                };
+                let earlier = |other: &Found| (text.floor..found.span.start).contains(&other.span.start);
+                found = other.filter(|other| earlier(other) && other.span.end > other.span.start).unwrap_or(found);
             }
         }
         found

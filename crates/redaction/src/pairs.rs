@@ -237,13 +237,15 @@ fn ends_value(text: &Text<'_>, place: usize, end: usize) -> bool {
     next >= end || key > next && (matches!(text.at(key), b'=' | b':') || text.is_mark(key))
 }
 
-fn is_secret(text: &Text<'_>, span: Span, grade: Grade) -> bool {
+fn is_secret(text: &mut Text<'_>, span: Span, grade: Grade) -> bool {
     let value = text.part(span);
+    // What was cut by a mark was judged before the mark was there.
+    let run = text.value_end(span.start);
+    let cut = text.is_mark(span.end) || text.is_mark(run);
     match grade {
         Grade::Strong => !value::is_placeholder(value),
         Grade::Likely => !value::is_placeholder(value) && !value::is_number(value) && !value::is_path(value),
-        // What was cut by a mark was judged before the mark was there.
-        Grade::Made => !text.is_mark(span.end) && value::looks_made(value),
-        Grade::Random => !text.is_mark(span.end) && value::looks_random(value),
+        Grade::Made => !cut && value::looks_made(value),
+        Grade::Random => !cut && value::looks_random(value),
     }
 }
