@@ -1,0 +1,112 @@
+//! Where segments are kept: a directory, or a store that speaks S3.
+
+use std::future::Future;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as Name;
+use object_store::{ObjectStore, ObjectStoreExt};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::error::{StoreError, file};
+
+/// A place for segments. Its calls block: inside an async runtime call them where blocking is allowed.
+pub struct Objects {
+    store: Arc<dyn ObjectStore>,
+    /// Drives the store's futures; taken when dropped.
+    runtime: Option<Runtime>,
+}
+
+impl Objects {
+    /// Segments as files below `path`, which is made if it is not there. What is written is durable.
+    ///
+    /// # Errors
+    /// When the directory cannot be made or used.
+    pub fn directory(path: &Path) -> Result<Self, StoreError> {
+        std::fs::create_dir_all(path).map_err(file("make", path))?;
+        let store = LocalFileSystem::new_with_prefix(path)
+            .map_err(|source| StoreError::Object { action: "open", name: path.display().to_string(), source })?;
+        Self::new(Arc::new(store.with_fsync(true)))
+    }
+
+    /// Segments in any other store: one that speaks S3, or one in memory. It must make an object visible as a whole.
+    ///
+    /// # Errors
+    /// When no runtime for the store's futures can be started.
+    pub fn new(store: Arc<dyn ObjectStore>) -> Result<Self, StoreError> {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().thread_name("logstore").build();
+        let runtime = runtime.map_err(file("start a thread for", Path::new("objects")))?;
+        Ok(Self { store, runtime: Some(runtime) })
+    }
+
+    fn wait<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        self.runtime.as_ref().map(|runtime| runtime.block_on(future))
+    }
+
+    fn run<T>(
+        &self,
+        action: &'static str,
+        name: &str,
+        future: impl Future<Output = object_store::Result<T>>,
+    ) -> Result<T, StoreError> {
+        let done = self.wait(future).unwrap_or(Err(object_store::Error::NotImplemented {
+            operation: action.to_owned(),
+            implementer: "a store that was closed".to_owned(),
+        }));
+        done.map_err(|source| {
+            let name = name.to_owned();
+            if is_full(&source) {
+                StoreError::NoRoomForSegment { name, source }
+            } else {
+                StoreError::Object { action, name, source }
+            }
+        })
+    }
+
+    pub(crate) fn put(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreError> {
+        self.run("write", name, self.store.put(&Name::from(name), bytes.into())).map(drop)
+    }
+
+    pub(crate) fn read(&self, name: &str, range: Range<usize>) -> Result<Vec<u8>, StoreError> {
+        let range = range.start as u64..range.end as u64;
+        self.run("read", name, self.store.get_range(&Name::from(name), range)).map(Into::into)
+    }
+
+    /// Removes an object; it is fine when it is gone already.
+    pub(crate) fn delete(&self, name: &str) -> Result<(), StoreError> {
+        match self.run("delete", name, self.store.delete(&Name::from(name))) {
+            Err(StoreError::Object { source: object_store::Error::NotFound { .. }, .. }) => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Names and sizes of all objects.
+    pub(crate) fn list(&self) -> Result<Vec<(String, usize)>, StoreError> {
+        let found = self.run("list", "", self.store.list(None).try_collect::<Vec<_>>())?;
+        Ok(found.into_iter().map(|object| (object.location.to_string(), object.size as usize)).collect())
+    }
+}
+
+impl Drop for Objects {
+    fn drop(&mut self) {
+        // Waiting for its threads is not allowed inside another runtime, and nothing of ours is under way.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn is_full(error: &object_store::Error) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+            use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+            return matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge);
+        }
+        cause = error.source();
+    }
+    false
+}

@@ -1,0 +1,212 @@
+//! What to look for, and the page of lines that answers it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use memchr::memmem::Finder;
+use regex::bytes::Regex;
+use regex_syntax::hir::literal::{ExtractKind, Extractor};
+use regex_syntax::hir::{Hir, HirKind};
+
+use crate::error::StoreError;
+use crate::types::{Day, Group, Line, Nanos, Rank, Signature};
+
+/// Which lines, in which order, and how many at once.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// Only of these groups; of all when empty.
+    pub groups: Vec<Group>,
+    /// Only of these resources; of all when empty.
+    pub resources: Vec<String>,
+    /// Not before this.
+    pub from: Nanos,
+    /// Before this.
+    pub until: Nanos,
+    pub min_severity: Rank,
+    pub signature: Option<Signature>,
+    pub text: Option<Text>,
+    pub order: Order,
+    /// A page has at most so many lines.
+    pub lines: usize,
+    /// A page has at most so many bytes of text, or one line.
+    pub bytes: usize,
+    /// Go on behind the page that gave this.
+    pub after: Option<Cursor>,
+}
+
+impl Default for Query {
+    /// The newest 1000 lines of everything, in at most 4 MiB.
+    fn default() -> Self {
+        Self {
+            groups: Vec::new(),
+            resources: Vec::new(),
+            from: Nanos::MIN,
+            until: Nanos::MAX,
+            min_severity: Rank(0),
+            signature: None,
+            text: None,
+            order: Order::NewestFirst,
+            lines: 1000,
+            bytes: 4 << 20,
+            after: None,
+        }
+    }
+}
+
+/// What a line's text must have in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Text {
+    /// These bytes.
+    Literal(Vec<u8>),
+    /// A match of this regular expression, in the syntax of the crate `regex`.
+    Regex(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    NewestFirst,
+    OldestFirst,
+}
+
+/// The answer to a query.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    pub lines: Vec<Line>,
+    /// Where the next page begins; `None` when there is none.
+    pub next: Option<Cursor>,
+    /// Segments that could not be read and are set aside: their lines are missing.
+    pub aside: Vec<Aside>,
+    pub looked_at: LookedAt,
+}
+
+/// What answering took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LookedAt {
+    /// Segments that were opened, and that were ruled out by what is known of them.
+    pub segments: usize,
+    pub skipped: usize,
+    /// Payload of the blocks that were opened, in bytes.
+    pub payload: u64,
+}
+
+/// A segment that does not count until someone looks at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aside {
+    pub name: String,
+    pub why: String,
+}
+
+/// Place of a line in the order of all lines: by time, then by group of commits, then by arrival.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    pub time: i64,
+    /// First commit of the segment that the line is in, or will be in.
+    pub first: u64,
+    pub group: Group,
+    pub day: Day,
+    /// Place among the lines of the same time there.
+    pub tie: u64,
+}
+
+/// A place between two lines. As text it is opaque and safe in a URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor(pub(crate) Key);
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Key { time, first, group, day, tie } = &self.0;
+        write!(f, "{time}.{first}.{}.{tie}.", day.0)?;
+        group.0.bytes().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = StoreError;
+
+    fn from_str(text: &str) -> Result<Self, StoreError> {
+        let parse = || {
+            let mut parts = text.split('.');
+            let (time, first) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+            let (day, tie) = (Day(parts.next()?.parse().ok()?), parts.next()?.parse().ok()?);
+            let (pairs, odd) = parts.next()?.as_bytes().as_chunks::<2>();
+            let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+            let group = Group(String::from_utf8(pairs.iter().map(byte).collect::<Option<_>>()?).ok()?);
+            (odd.is_empty() && parts.next().is_none()).then_some(Key { time, first, group, day, tie })
+        };
+        parse().map(Self).ok_or_else(|| StoreError::BadCursor { got: text.to_owned() })
+    }
+}
+
+/// A text condition, made ready.
+pub(crate) struct Matcher {
+    /// Bytes that every match has in it; empty when nothing is known.
+    pub literal: Vec<u8>,
+    pub finder: Finder<'static>,
+    /// `None` when the literal decides.
+    pub regex: Option<Regex>,
+}
+
+impl Matcher {
+    pub fn new(text: Option<&Text>) -> Result<Self, StoreError> {
+        let (literal, regex) = match text {
+            None => (Vec::new(), None),
+            Some(Text::Literal(literal)) => (literal.clone(), None),
+            Some(Text::Regex(pattern)) => {
+                let regex = Regex::new(pattern).map_err(|error| StoreError::BadRegex(Box::new(error)))?;
+                let hir = regex_syntax::ParserBuilder::new().utf8(false).build().parse(pattern).ok();
+                (hir.map(|hir| required(&hir)).unwrap_or_default(), Some(regex))
+            }
+        };
+        let finder = Finder::new(&literal).into_owned();
+        Ok(Self { literal, finder, regex })
+    }
+
+    pub fn matches(&self, text: &[u8]) -> bool {
+        match &self.regex {
+            Some(regex) => regex.is_match(text),
+            None => self.literal.is_empty() || self.finder.find(text).is_some(),
+        }
+    }
+}
+
+/// The longest bytes that every match of `hir` contains.
+fn required(hir: &Hir) -> Vec<u8> {
+    match hir.kind() {
+        HirKind::Literal(literal) => literal.0.to_vec(),
+        HirKind::Capture(capture) => required(&capture.sub),
+        HirKind::Repetition(repetition) if repetition.min > 0 => required(&repetition.sub),
+        HirKind::Concat(parts) => {
+            // Neighbours that are exactly one text each make a longer one.
+            let (mut best, mut run) = (Vec::new(), Vec::new());
+            for part in parts {
+                match exact(part) {
+                    Some(text) => run.extend(text),
+                    None => {
+                        let own = required(part);
+                        best = longer(best, longer(std::mem::take(&mut run), own));
+                    }
+                }
+            }
+            longer(best, run)
+        }
+        HirKind::Empty | HirKind::Class(_) | HirKind::Look(_) | HirKind::Repetition(_) | HirKind::Alternation(_) => {
+            Vec::new()
+        }
+    }
+}
+
+fn longer(a: Vec<u8>, b: Vec<u8>) -> Vec<u8> {
+    if b.len() > a.len() { b } else { a }
+}
+
+/// The one text that `hir` matches, if it is one.
+fn exact(hir: &Hir) -> Option<Vec<u8>> {
+    if matches!(hir.kind(), HirKind::Look(_)) {
+        return None;
+    }
+    let sequence = Extractor::new().kind(ExtractKind::Prefix).extract(hir);
+    match sequence.literals()? {
+        [only] if only.is_exact() => Some(only.as_bytes().to_vec()),
+        _ => None,
+    }
+}

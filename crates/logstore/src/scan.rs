@@ -1,0 +1,340 @@
+//! Finds a query's lines in one part of the store: a segment, or lines in memory.
+
+use std::ops::Range;
+
+use crate::part::{Part, Partition};
+use crate::query::{Key, Matcher, Order, Query};
+use crate::segment::find::{Lines, find};
+use crate::segment::{Block, Layout, Printer, ReadError, Source, footer};
+use crate::types::{Line, Nanos, Rank, Signature, Stream};
+
+/// A query made ready.
+pub struct Wanted<'q> {
+    pub query: &'q Query,
+    pub matcher: Matcher,
+    /// Lines must lie strictly behind this in the query's order.
+    pub after: Option<Key>,
+}
+
+impl Wanted<'_> {
+    fn in_time(&self, time: i64) -> bool {
+        time >= self.query.from.0 && (time < self.query.until.0 || self.query.until == Nanos::MAX)
+    }
+
+    fn is_behind(&self, key: &Key) -> bool {
+        match (&self.after, self.query.order) {
+            (None, _) => true,
+            (Some(after), Order::OldestFirst) => key > after,
+            (Some(after), Order::NewestFirst) => key < after,
+        }
+    }
+
+    /// Times that a line may have, both ends included.
+    fn times(&self) -> (i64, i64) {
+        let last = if self.query.until == Nanos::MAX { i64::MAX } else { self.query.until.0.saturating_sub(1) };
+        let (mut from, mut to) = (self.query.from.0, last);
+        match (&self.after, self.query.order) {
+            (None, _) => {}
+            (Some(after), Order::OldestFirst) => from = from.max(after.time),
+            (Some(after), Order::NewestFirst) => to = to.min(after.time),
+        }
+        (from, to)
+    }
+
+    /// Whether lines of these times may be wanted.
+    pub fn overlaps(&self, earliest: Nanos, latest: Nanos) -> bool {
+        let (from, to) = self.times();
+        earliest.0 <= to && latest.0 >= from
+    }
+
+    pub fn has_resource(&self, name: &str) -> bool {
+        self.query.resources.is_empty() || self.query.resources.iter().any(|resource| resource == name)
+    }
+
+    fn has_class(&self, class: &[u64; 3]) -> bool {
+        let [_, severity, signature] = *class;
+        severity >= u64::from(self.query.min_severity.0) && self.query.signature.is_none_or(|own| own.0 == signature)
+    }
+
+    fn sort(&self, keys: &mut [(i64, u64, usize, u32)]) {
+        match self.query.order {
+            Order::OldestFirst => keys.sort_unstable(),
+            Order::NewestFirst => keys.sort_unstable_by(|a, b| b.cmp(a)),
+        }
+    }
+}
+
+/// Lines found so far in one part: at most what a page takes.
+struct Found<'q> {
+    wanted: &'q Wanted<'q>,
+    lines: Vec<(Key, Line)>,
+    bytes: usize,
+}
+
+impl Found<'_> {
+    fn is_full(&self) -> bool {
+        self.lines.len() >= self.wanted.query.lines || self.bytes >= self.wanted.query.bytes
+    }
+
+    fn push(&mut self, key: Key, line: Line) {
+        self.bytes += line.text.len();
+        self.lines.push((key, line));
+    }
+}
+
+fn line(partition: &Partition, time: i64, source: Option<&(String, String)>, class: Option<&[u64; 3]>, text: &[u8]) -> Line {
+    let (resource, instance) = source.cloned().unwrap_or_default();
+    let [stream, severity, signature] = class.copied().unwrap_or_default();
+    Line {
+        time: Nanos(time),
+        group: partition.group.clone(),
+        resource,
+        instance,
+        stream: Stream::from_code(stream),
+        severity: Rank(severity as u8),
+        signature: Signature(signature),
+        text: text.to_vec(),
+    }
+}
+
+/// The wanted lines that are in memory, in the query's order, as many as a page takes.
+pub fn in_memory(part: &Part, wanted: &Wanted) -> Vec<(Key, Line)> {
+    let mut found = Found { wanted, lines: Vec::new(), bytes: 0 };
+    let keep_source: Vec<bool> = part.tables.sources.iter().map(|(resource, _)| wanted.has_resource(resource)).collect();
+    let keep_class: Vec<bool> = part.tables.classes.iter().map(|class| wanted.has_class(class)).collect();
+    let kept = |flags: &[bool], number: Option<&u32>| number.and_then(|number| flags.get(*number as usize)) == Some(&true);
+    // Places are in order of arrival, so the tie of a line is its rank among equal times: sorting is stable.
+    let mut places: Vec<(i64, u64, usize, u32)> = Vec::new();
+    for (number, chunk) in part.chunks.iter().enumerate() {
+        let hits = hits(&chunk.text, &chunk.ends, &wanted.matcher);
+        let lines: Box<dyn Iterator<Item = u32>> = match hits {
+            Some(hits) => Box::new(hits.into_iter()),
+            None => Box::new(0..chunk.times.len() as u32),
+        };
+        for line in lines {
+            let at = line as usize;
+            let Some(time) = chunk.times.get(at).copied().filter(|time| wanted.in_time(*time)) else { continue };
+            if kept(&keep_source, chunk.sources.get(at)) && kept(&keep_class, chunk.classes.get(at)) {
+                places.push((time, 0, number, line));
+            }
+        }
+    }
+    // Chunk and line stand for arrival while sorting.
+    wanted.sort(&mut places);
+    for (time, _, number, at) in places {
+        if found.is_full() {
+            break;
+        }
+        let Some(chunk) = part.chunks.get(number) else { continue };
+        let text = chunk.line(at as usize);
+        let tie = tie(part, time, number, at as usize);
+        let Partition { group, day } = part.partition.clone();
+        let key = Key { time, first: part.first, group, day, tie };
+        if !wanted.is_behind(&key) || wanted.matcher.regex.is_some() && !wanted.matcher.matches(text) {
+            continue;
+        }
+        let source = chunk.sources.get(at as usize).and_then(|source| part.tables.sources.get(*source as usize));
+        let class = chunk.classes.get(at as usize).and_then(|class| part.tables.classes.get(*class as usize));
+        found.push(key, line(&part.partition, time, source, class, text));
+    }
+    found.lines
+}
+
+/// How many lines of the same time arrived earlier.
+fn tie(part: &Part, time: i64, number: usize, line: usize) -> u64 {
+    let equal = |times: &[i64]| times.iter().filter(|other| **other == time).count() as u64;
+    let before: u64 = part.chunks.iter().take(number).map(|chunk| equal(&chunk.times)).sum();
+    let own = part.chunks.get(number).and_then(|chunk| chunk.times.get(..line)).map_or(0, equal);
+    before + own
+}
+
+/// Numbers of the lines that have the literal; `None` when all must be looked at.
+fn hits(text: &[u8], ends: &[usize], matcher: &Matcher) -> Option<Vec<u32>> {
+    if matcher.literal.is_empty() {
+        return None;
+    }
+    let (mut lines, mut from) = (Vec::new(), 0);
+    while let Some(hit) = text.get(from..).and_then(|rest| matcher.finder.find(rest)).map(|hit| from + hit) {
+        let line = ends.partition_point(|end| *end < hit);
+        let Some(end) = ends.get(line).copied() else { break };
+        if hit + matcher.literal.len() <= end {
+            lines.push(line as u32);
+            from = end + 1;
+        } else {
+            from = hit + 1; // it reaches over a line end
+        }
+    }
+    Some(lines)
+}
+
+/// The wanted lines of a segment, in the query's order, as many as a page takes; and the payload looked at.
+pub fn in_segment<S: Source + ?Sized>(
+    source: &S,
+    partition: &Partition,
+    first: u64,
+    wanted: &Wanted,
+) -> Result<(Vec<(Key, Line)>, usize), ReadError> {
+    let footer = footer(source)?;
+    let mut found = Found { wanted, lines: Vec::new(), bytes: 0 };
+    let mut groups: Vec<_> = footer.groups.iter().collect();
+    if wanted.query.order == Order::NewestFirst {
+        groups.reverse();
+    }
+    let mut blocks = 0;
+    for group in groups {
+        if found.is_full() {
+            break;
+        }
+        if wanted.overlaps(Nanos(group.times.0), Nanos(group.times.1)) {
+            blocks += 1;
+            let block = Block::open(source, group)?;
+            Search { block: &block, partition, first, wanted }.run(&mut found)?;
+        }
+    }
+    Ok((found.lines, blocks))
+}
+
+struct Search<'s, 'b, S: Source + ?Sized> {
+    block: &'s Block<'b, S>,
+    partition: &'s Partition,
+    first: u64,
+    wanted: &'s Wanted<'s>,
+}
+
+/// Lines looked at before it is asked whether the page is full; doubled each time.
+const FIRST_BATCH: usize = 4096;
+
+impl<S: Source + ?Sized> Search<'_, '_, S> {
+    fn run(&self, found: &mut Found) -> Result<(), ReadError> {
+        // Time, tie, layout and line of all that may be wanted.
+        let mut candidates = Vec::new();
+        let mut known: Vec<Option<Known>> = Vec::new();
+        for (number, layout) in self.block.layouts.iter().enumerate() {
+            known.push(self.candidates(number, layout, &mut candidates)?);
+        }
+        self.wanted.sort(&mut candidates);
+        let mut rest = candidates.as_mut_slice();
+        let mut size = FIRST_BATCH;
+        while !rest.is_empty() && !found.is_full() {
+            let (batch, behind) = rest.split_at_mut(size.min(rest.len()));
+            self.batch(batch, &mut known, found)?;
+            rest = behind;
+            size *= 2;
+        }
+        Ok(())
+    }
+
+    /// Adds the lines of a layout that pass every test on columns.
+    fn candidates(
+        &self,
+        number: usize,
+        layout: &Layout,
+        candidates: &mut Vec<(i64, u64, usize, u32)>,
+    ) -> Result<Option<Known>, ReadError> {
+        let (classes, sources) = (self.block.class_codes(layout)?, self.block.source_codes(layout)?);
+        let keep_class = |class: usize| self.block.classes.get(class).is_some_and(|class| self.wanted.has_class(class));
+        let keep_source =
+            |source: usize| self.block.sources.get(source).is_some_and(|(name, _)| self.wanted.has_resource(name));
+        let (all_classes, all_sources) = (classes.all(keep_class), sources.all(keep_source));
+        if all_classes == Some(false) || all_sources == Some(false) {
+            return Ok(None);
+        }
+        let literal = &self.wanted.matcher.literal;
+        let lines = match literal.is_empty() {
+            true => None,
+            false => find(self.block, layout, literal, &self.wanted.matcher.finder)?,
+        };
+        let is_sure = lines.is_some();
+        if lines == Some(Lines::These(Vec::new())) {
+            return Ok(None);
+        }
+        let times = self.block.times(layout)?;
+        let within = self.within(&times);
+        let ties = self.block.ties(layout)?;
+        let mut keep = |line: u32| {
+            let at = line as usize;
+            let own_class = all_classes == Some(true) || keep_class(classes.get(at));
+            if own_class && (all_sources == Some(true) || keep_source(sources.get(at))) {
+                let time = times.get(at).copied().unwrap_or(0);
+                candidates.push((time, ties.get(at).copied().unwrap_or(0), number, line));
+            }
+        };
+        match lines {
+            Some(Lines::These(lines)) => {
+                lines.into_iter().filter(|line| within.contains(&(*line as usize))).for_each(&mut keep);
+            }
+            Some(Lines::All) | None => within.for_each(|line| keep(line as u32)),
+        }
+        Ok(Some(Known { times, is_sure, printer: None, sources, classes }))
+    }
+
+    /// The lines of a layout, whose times ascend, that are in time.
+    fn within(&self, times: &[i64]) -> Range<usize> {
+        let (from, to) = self.wanted.times();
+        times.partition_point(|time| *time < from)..times.partition_point(|time| *time <= to)
+    }
+
+    /// Prints and checks `batch`, layout by layout, then adds what matched in the query's order.
+    fn batch(
+        &self,
+        batch: &mut [(i64, u64, usize, u32)],
+        known: &mut [Option<Known>],
+        found: &mut Found,
+    ) -> Result<(), ReadError> {
+        let matcher = &self.wanted.matcher;
+        let Partition { group, day } = self.partition;
+        let key = |time, tie| Key { time, first: self.first, group: group.clone(), day: *day, tie };
+        let mut matched = Vec::new();
+        let mut text = Vec::new();
+        let needs_text = matcher.regex.is_some() || !matcher.literal.is_empty();
+        batch.sort_unstable_by_key(|(_, _, layout, line)| (*layout, *line));
+        for candidate in batch.iter() {
+            let (time, tie, number, line) = *candidate;
+            if self.wanted.after.as_ref().is_some_and(|after| after.time == time) && !self.wanted.is_behind(&key(time, tie)) {
+                continue;
+            }
+            let Some(Some(layout)) = known.get_mut(number) else { continue };
+            if matcher.regex.is_some() || needs_text && !layout.is_sure {
+                text.clear();
+                layout.printer(self.block, number)?.put(line as usize, &mut text);
+                if !matcher.matches(&text) {
+                    continue;
+                }
+            }
+            matched.push(*candidate);
+        }
+        self.wanted.sort(&mut matched);
+        for (time, tie, number, at) in matched {
+            if found.is_full() {
+                break;
+            }
+            let Some(Some(layout)) = known.get_mut(number) else { continue };
+            text.clear();
+            layout.printer(self.block, number)?.put(at as usize, &mut text);
+            let source = self.block.sources.get(layout.sources.get(at as usize));
+            let class = self.block.classes.get(layout.classes.get(at as usize));
+            found.push(key(time, tie), line(self.partition, time, source, class, &text));
+        }
+        Ok(())
+    }
+}
+
+/// What was read of a layout.
+struct Known {
+    times: Vec<i64>,
+    /// Its candidates contain the literal for certain.
+    is_sure: bool,
+    printer: Option<Printer>,
+    sources: crate::segment::Coded,
+    classes: crate::segment::Coded,
+}
+
+impl Known {
+    fn printer<S: Source + ?Sized>(&mut self, block: &Block<S>, number: usize) -> Result<&Printer, ReadError> {
+        if self.printer.is_none() {
+            let layout = block.layouts.get(number).ok_or(ReadError::Corrupt("layouts"))?;
+            self.printer = Some(Printer::new(block, layout, &self.times)?);
+        }
+        self.printer.as_ref().ok_or(ReadError::Corrupt("layouts"))
+    }
+}

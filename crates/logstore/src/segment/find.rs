@@ -1,0 +1,256 @@
+//! Which lines of a layout contain a literal, decided on constants, dictionaries and columns: no line is printed for it.
+//!
+//! A literal lies in a line in one of few ways: inside a constant, inside one slot, or over several of both, where the
+//! end of a slot, then constants and whole slots, then the beginning of a slot must agree with it. Each such way is a set
+//! of tests on slots; kinds whose values cannot hold the bytes in question rule most of them out at once.
+
+use memchr::memmem::Finder;
+
+use super::read::{Block, Layout, Result, Source, Values};
+use crate::shape::{Kind, Value, token_at};
+
+/// A test on the printed value of a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Test {
+    Contains,
+    Starts,
+    Ends,
+    Equals,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Want<'p> {
+    slot: usize,
+    test: Test,
+    part: &'p [u8],
+}
+
+/// Steps after which a literal's ways through a layout are not enumerated further.
+const MAX_STEPS: usize = 20_000;
+
+/// Lines of a layout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lines {
+    All,
+    These(Vec<u32>),
+}
+
+/// The ways of one literal through one layout.
+struct Ways<'p, 'c> {
+    constants: &'c [&'c [u8]],
+    kinds: &'c [Kind],
+    found: Vec<Vec<Want<'p>>>,
+    steps: usize,
+}
+
+impl<'p> Ways<'p, '_> {
+    /// From the beginning of slot `slot` on, `rest` must follow. Answers `false` when there are too many ways.
+    fn follow(&mut self, slot: usize, rest: &'p [u8], way: &mut Vec<Want<'p>>) -> bool {
+        self.steps += 1;
+        if self.steps > MAX_STEPS {
+            return false;
+        }
+        let (Some(kind), Some(constant)) = (self.kinds.get(slot), self.constants.get(slot + 1)) else { return true };
+        if kind.can_hold(rest) {
+            way.push(Want { slot, test: Test::Starts, part: rest });
+            self.found.push(way.clone());
+            way.pop();
+        }
+        // The slot's value is the first `len` bytes, the constant behind it the next ones.
+        for len in 1..rest.len() {
+            let (part, behind) = rest.split_at(len);
+            if !kind.can_hold(part) {
+                break;
+            }
+            way.push(Want { slot, test: Test::Equals, part });
+            let go_on = self.cross(slot, behind, constant, way);
+            way.pop();
+            if !go_on {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// `behind` must begin with, or be the beginning of, the constant behind `slot`.
+    fn cross(&mut self, slot: usize, behind: &'p [u8], constant: &[u8], way: &mut Vec<Want<'p>>) -> bool {
+        if constant.starts_with(behind) {
+            self.found.push(way.clone());
+            return true;
+        }
+        match behind.strip_prefix(constant) {
+            Some(rest) => self.follow(slot + 1, rest, way),
+            None => true,
+        }
+    }
+
+    /// All ways of `literal`; `None` when there are too many, and no ways but one without tests when every line has it.
+    fn all(mut self, literal: &'p [u8], finder: &Finder) -> Option<Vec<Vec<Want<'p>>>> {
+        for constant in self.constants {
+            if finder.find(constant).is_some() {
+                return Some(vec![Vec::new()]);
+            }
+        }
+        for (at, constant) in self.constants.iter().enumerate() {
+            // The literal begins inside a constant and goes on behind it.
+            for len in 1..=constant.len().min(literal.len() - 1) {
+                let (head, rest) = literal.split_at(len);
+                if constant.ends_with(head) && !self.follow(at, rest, &mut Vec::new()) {
+                    return None;
+                }
+            }
+        }
+        for (slot, kind) in self.kinds.iter().enumerate() {
+            if kind.can_hold(literal) {
+                self.found.push(vec![Want { slot, test: Test::Contains, part: literal }]);
+            }
+            let Some(constant) = self.constants.get(slot + 1) else { continue };
+            for len in 1..literal.len() {
+                let (part, behind) = literal.split_at(len);
+                if !kind.can_hold(part) {
+                    break;
+                }
+                let mut way = vec![Want { slot, test: Test::Ends, part }];
+                if !self.cross(slot, behind, constant, &mut way) {
+                    return None;
+                }
+            }
+        }
+        Some(self.found)
+    }
+}
+
+/// The lines of `layout` that contain `literal`, which is not empty. `None`: all must be looked at.
+pub fn find<S: Source + ?Sized>(
+    block: &Block<S>,
+    layout: &Layout,
+    literal: &[u8],
+    finder: &Finder,
+) -> Result<Option<Lines>> {
+    let constants = block.constants(layout)?;
+    let constants: Vec<&[u8]> = constants.iter().collect();
+    let kinds: Vec<Kind> = block.kinds(layout).collect();
+    let ways = Ways { constants: &constants, kinds: &kinds, found: Vec::new(), steps: 0 };
+    let Some(ways) = ways.all(literal, finder) else { return Ok(None) };
+    let mut found = Vec::new();
+    for way in ways {
+        match follow(block, layout, &kinds, &way, finder)? {
+            Lines::All => return Ok(Some(Lines::All)),
+            Lines::These(lines) => found.extend(lines),
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    Ok(Some(Lines::These(found)))
+}
+
+/// The lines on which all tests of a way hold.
+fn follow<S: Source + ?Sized>(
+    block: &Block<S>,
+    layout: &Layout,
+    kinds: &[Kind],
+    way: &[Want],
+    finder: &Finder,
+) -> Result<Lines> {
+    let mut lines = Lines::All;
+    // Dictionaries are small and often rule a way out: they come first.
+    let mut open = Vec::new();
+    for want in way {
+        let Some(table) = block.table(layout, want.slot)? else {
+            open.push(want);
+            continue;
+        };
+        let fits: Vec<bool> = table.iter().map(|text| want.holds(text, finder)).collect();
+        if !fits.contains(&true) {
+            return Ok(Lines::These(Vec::new()));
+        }
+        if fits.contains(&false) {
+            let codes = block.table_codes(layout, want.slot, fits.len())?;
+            let codes = codes.slice();
+            let fit = |line: u32| codes.get(line as usize).and_then(|code| fits.get(*code as usize)) == Some(&true);
+            lines = lines.filter(layout.count, fit);
+        }
+    }
+    for want in open {
+        if lines == Lines::These(Vec::new()) {
+            break;
+        }
+        let Some(kind) = kinds.get(want.slot).copied() else { continue };
+        // Only clocks and counters of time need the times; others do without.
+        let times = if block.needs_times(layout, want.slot) { block.times(layout)? } else { Vec::new() };
+        let values = block.values(layout, want.slot, &times)?;
+        lines = want.filter(kind, &values, lines, layout.count, finder);
+    }
+    Ok(lines)
+}
+
+impl Lines {
+    fn filter(self, count: usize, keep: impl Fn(u32) -> bool) -> Self {
+        match self {
+            Self::All => Self::These((0..count as u32).filter(|line| keep(*line)).collect()),
+            Self::These(mut lines) => {
+                lines.retain(|line| keep(*line));
+                Self::These(lines)
+            }
+        }
+    }
+}
+
+impl Want<'_> {
+    fn holds(&self, text: &[u8], finder: &Finder) -> bool {
+        match self.test {
+            Test::Contains => finder.find(text).is_some(),
+            Test::Starts => text.starts_with(self.part),
+            Test::Ends => text.ends_with(self.part),
+            Test::Equals => text == self.part,
+        }
+    }
+
+    fn filter(&self, kind: Kind, values: &Values, lines: Lines, count: usize, finder: &Finder) -> Lines {
+        let token = token_at(self.part, 0).filter(|token| token.end == self.part.len() && token.kind == kind);
+        match (values, self.test, token.map(|token| token.value)) {
+            (Values::Num(numbers), Test::Equals, Some(Value::Num(number))) => {
+                lines.filter(count, |line| numbers.get(line as usize) == Some(&number))
+            }
+            (Values::Wide(list), Test::Equals, Some(Value::Wide(high, low))) => {
+                let (wide, list) = ((u128::from(high) << 64 | u128::from(low)).to_be_bytes(), list.slice());
+                lines.filter(count, |line| list.get(line as usize) == Some(&wide))
+            }
+            (Values::Text(list), Test::Contains, _) if kind == Kind::Line && lines == Lines::All => {
+                let (joined, ends) = list.joined();
+                in_joined(joined, &ends.collect::<Vec<_>>(), finder)
+            }
+            _ => {
+                let mut text = Vec::new();
+                let mut keep = |line: u32| {
+                    text.clear();
+                    values.put(kind, line as usize, &mut text);
+                    self.holds(&text, finder)
+                };
+                match lines {
+                    Lines::All => Lines::These((0..count as u32).filter(|line| keep(*line)).collect()),
+                    Lines::These(mut lines) => {
+                        lines.retain(|line| keep(*line));
+                        Lines::These(lines)
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The strings that hold the literal, searched in one piece.
+fn in_joined(joined: &[u8], ends: &[usize], finder: &Finder) -> Lines {
+    let (mut lines, mut from) = (Vec::new(), 0);
+    while let Some(hit) = joined.get(from..).and_then(|rest| finder.find(rest)).map(|hit| from + hit) {
+        let line = ends.partition_point(|end| *end <= hit);
+        let Some(end) = ends.get(line).copied() else { break };
+        if hit + finder.needle().len() <= end {
+            lines.push(line as u32);
+            from = end;
+        } else {
+            from = hit + 1; // it reaches into the next string
+        }
+    }
+    Lines::These(lines)
+}

@@ -1,0 +1,1 @@
+//! What was acknowledged is there exactly once, whenever the process ends.

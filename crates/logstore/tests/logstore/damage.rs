@@ -1,0 +1,1 @@
+//! Damaged files are named and set aside, and the rest stays readable.

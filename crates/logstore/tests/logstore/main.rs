@@ -1,0 +1,11 @@
+//! What the store promises, through its public door.
+
+// Tests may be direct.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod crash;
+mod damage;
+mod model;
+mod place;
+mod retention;
+mod round_trip;

@@ -1,0 +1,1 @@
+//! What is old goes when it is told to.
