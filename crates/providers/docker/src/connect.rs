@@ -18,6 +18,23 @@ pub struct BadHost {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host(String);
 
+/// How an engine is reached.
+pub(crate) enum Place<'h> {
+    Socket(&'h str),
+    /// Host and port.
+    Address(&'h str),
+}
+
+impl Host {
+    pub(crate) fn place(&self) -> Place<'_> {
+        if let Some(file) = self.0.strip_prefix("unix://") {
+            return Place::Socket(file);
+        }
+        let rest = self.0.split_once("://").map_or(self.0.as_str(), |(_, rest)| rest);
+        Place::Address(rest.trim_end_matches('/'))
+    }
+}
+
 /// Empty means `DOCKER_HOST`, or else the usual socket.
 impl FromStr for Host {
     type Err = BadHost;

@@ -1,5 +1,5 @@
-//! Docker as a platform that is looked at: every container from list and inspect, and what the engine's event stream
-//! says. It only reads. Environment values, command lines and mounts are in no type of ours.
+//! Docker as a platform that is looked at: every container from list and inspect, what the engine's event stream says, and
+//! the containers' logs. It only reads. Environment values, command lines and mounts are in no type of ours.
 //!
 //! Every call has a deadline but the event stream, which is meant to stay open. A client that failed is thrown away and
 //! made anew by the next call, so an engine that was away is found again. The client library reads whole answers into
@@ -7,6 +7,7 @@
 
 mod connect;
 mod happening;
+mod logs;
 mod snapshot;
 mod time;
 

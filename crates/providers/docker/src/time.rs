@@ -4,6 +4,11 @@ use overseer_model::Timestamp;
 
 /// Reads RFC 3339; `None` when it is not, or is the engine's "never", the year 1.
 pub(crate) fn read(text: &str) -> Option<Timestamp> {
+    read_nanos(text).map(|nanos| Timestamp::from_micros(nanos.div_euclid(1_000)))
+}
+
+/// The same with all its digits: nanoseconds since 1970. The years that fit are 1678 to 2262.
+pub(crate) fn read_nanos(text: &str) -> Option<i64> {
     let (date, rest) = text.split_once('T')?;
     let mut date = date.splitn(3, '-').map(|part| part.parse::<i64>().ok());
     let (year, month, day) = (date.next()??, date.next()??, date.next()??);
@@ -22,16 +27,16 @@ pub(crate) fn read(text: &str) -> Option<Timestamp> {
         return None;
     }
     let seconds = days_from_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset_s(zone)?;
-    Some(Timestamp::from_micros(seconds * 1_000_000 + micros(fraction)?))
+    seconds.checked_mul(1_000_000_000)?.checked_add(nanos(fraction)?)
 }
 
-/// The first six digits of a fraction of a second.
-fn micros(fraction: &str) -> Option<i64> {
+/// The first nine digits of a fraction of a second.
+fn nanos(fraction: &str) -> Option<i64> {
     if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let six: String = fraction.chars().chain(std::iter::repeat('0')).take(6).collect();
-    six.parse().ok()
+    let nine: String = fraction.chars().chain(std::iter::repeat('0')).take(9).collect();
+    nine.parse().ok()
 }
 
 /// Seconds east of UTC: `Z`, `+02:00`, `-03:30`.
@@ -53,6 +58,12 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let doy = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + day - 1;
     let doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
     era * 146_097 + doe - 719_468
+}
+
+/// As `since` of `/logs` takes it.
+pub(crate) fn write_nanos(nanos: i64) -> String {
+    let nanos = nanos.max(0);
+    format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000)
 }
 
 /// As `since` and `until` take it.

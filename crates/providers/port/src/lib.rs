@@ -1,9 +1,13 @@
-//! The half of a provider that looks: what there is, and what happens. It holds nothing that can change anything.
+//! The half of a provider that looks: what there is, what happens, and what is logged. It holds nothing that can change
+//! anything.
+
+mod logs;
 
 use std::fmt;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+pub use logs::{LONGEST_LINE, LogEnd, LogError, LogLine, LogPosition, LogStart, LogStream, LogTime, Logs};
 use overseer_model::{Fingerprint, Health, ResourceRef, ResourceState, RestartRule, Timestamp};
 
 /// One resource as the platform tells it now.
