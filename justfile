@@ -66,12 +66,16 @@ bench-signatures LOGHUB TOOLS *ARGS:
     #!/usr/bin/env bash
     set -euo pipefail
     {{ release }}
-    mine=$(cargo bench --workspace --bench mine --no-run --message-format json 2>/dev/null | grep -o '"executable":"[^"]*/mine-[^"]*"' | cut -d'"' -f4)
+    mine=$(cargo bench --package overseer-signatures --bench mine --no-run --message-format json 2>/dev/null | grep -o '"executable":"[^"]*/mine-[^"]*"' | cut -d'"' -f4)
     python3 crates/signatures/benches/signatures.py "${CARGO_TARGET_DIR:-target}/release/overseer" "$mine" "$@"
 
 # Resident memory and processor time with 20 containers watched
 bench-idle:
     cargo bench --workspace --bench idle
+
+# The log store beside clp-s, Parquet, zstd and ripgrep: GENERATOR writes log lines, LOGS is a folder of *.log files
+bench-logstore GENERATOR *LOGS:
+    python3 crates/logstore/benches/compare.py "$@"
 
 # Control private peers under .dev/services: start|stop|status of docker, nats, postgres (all by default)
 services ACTION *WHICH:

@@ -107,7 +107,8 @@ impl Part {
     #[expect(clippy::indexing_slicing, reason = "a chunk is there: one was pushed when there was none")]
     pub fn room(&mut self) -> &mut Chunk {
         if self.chunks.last().is_none_or(|chunk| chunk.text.len() >= CHUNK) {
-            self.chunks.push(Arc::default());
+            let text = Vec::with_capacity(CHUNK + CHUNK / 4);
+            self.chunks.push(Arc::new(Chunk { text, ..Chunk::default() }));
         }
         let at = self.chunks.len().saturating_sub(1);
         Arc::make_mut(&mut self.chunks[at])

@@ -139,64 +139,75 @@ impl FromStr for Cursor {
 
 /// A text condition, made ready.
 pub(crate) struct Matcher {
-    /// Bytes that every match has in it; empty when nothing is known.
-    pub literal: Vec<u8>,
-    pub finder: Finder<'static>,
-    /// `None` when the literal decides.
+    /// Every match has one of these in it; empty when nothing is known.
+    pub literals: Vec<(Vec<u8>, Finder<'static>)>,
+    /// `None` when the one literal decides.
     pub regex: Option<Regex>,
 }
 
 impl Matcher {
     pub fn new(text: Option<&Text>) -> Result<Self, StoreError> {
-        let (literal, regex) = match text {
+        let (literals, regex) = match text {
             None => (Vec::new(), None),
-            Some(Text::Literal(literal)) => (literal.clone(), None),
+            Some(Text::Literal(literal)) => (vec![literal.clone()], None),
             Some(Text::Regex(pattern)) => {
                 let regex = Regex::new(pattern).map_err(|error| StoreError::BadRegex(Box::new(error)))?;
                 let hir = regex_syntax::ParserBuilder::new().utf8(false).build().parse(pattern).ok();
-                (hir.map(|hir| required(&hir)).unwrap_or_default(), Some(regex))
+                (hir.and_then(|hir| required(&hir)).unwrap_or_default(), Some(regex))
             }
         };
-        let finder = Finder::new(&literal).into_owned();
-        Ok(Self { literal, finder, regex })
+        // The empty text is in every line.
+        let literals = if literals.iter().any(Vec::is_empty) { Vec::new() } else { literals };
+        let ready = literals.into_iter().map(|literal| {
+            let finder = Finder::new(&literal).into_owned();
+            (literal, finder)
+        });
+        Ok(Self { literals: ready.collect(), regex })
     }
 
     pub fn matches(&self, text: &[u8]) -> bool {
         match &self.regex {
             Some(regex) => regex.is_match(text),
-            None => self.literal.is_empty() || self.finder.find(text).is_some(),
+            None => self.literals.iter().all(|(_, finder)| finder.find(text).is_some()),
         }
     }
 }
 
-/// The longest bytes that every match of `hir` contains.
-fn required(hir: &Hir) -> Vec<u8> {
+/// Most literals of which one is required.
+const MAX_LITERALS: usize = 16;
+
+/// Texts of which every match of `hir` contains at least one: the most telling set that is easily seen.
+fn required(hir: &Hir) -> Option<Vec<Vec<u8>>> {
     match hir.kind() {
-        HirKind::Literal(literal) => literal.0.to_vec(),
+        HirKind::Literal(literal) => Some(vec![literal.0.to_vec()]),
         HirKind::Capture(capture) => required(&capture.sub),
         HirKind::Repetition(repetition) if repetition.min > 0 => required(&repetition.sub),
         HirKind::Concat(parts) => {
             // Neighbours that are exactly one text each make a longer one.
-            let (mut best, mut run) = (Vec::new(), Vec::new());
+            let (mut best, mut run) = (None, Vec::new());
             for part in parts {
                 match exact(part) {
                     Some(text) => run.extend(text),
                     None => {
-                        let own = required(part);
-                        best = longer(best, longer(std::mem::take(&mut run), own));
+                        let run = std::mem::take(&mut run);
+                        best = better(better(best, Some(vec![run])), required(part));
                     }
                 }
             }
-            longer(best, run)
+            better(best, Some(vec![run]))
         }
-        HirKind::Empty | HirKind::Class(_) | HirKind::Look(_) | HirKind::Repetition(_) | HirKind::Alternation(_) => {
-            Vec::new()
+        HirKind::Alternation(branches) => {
+            let all = branches.iter().map(required).collect::<Option<Vec<_>>>()?.concat();
+            (all.len() <= MAX_LITERALS).then_some(all)
         }
+        HirKind::Empty | HirKind::Class(_) | HirKind::Look(_) | HirKind::Repetition(_) => None,
     }
 }
 
-fn longer(a: Vec<u8>, b: Vec<u8>) -> Vec<u8> {
-    if b.len() > a.len() { b } else { a }
+/// The set whose shortest text is longer: that is found less often.
+fn better(a: Option<Vec<Vec<u8>>>, b: Option<Vec<Vec<u8>>>) -> Option<Vec<Vec<u8>>> {
+    let shortest = |set: &Option<Vec<Vec<u8>>>| set.iter().flatten().map(Vec::len).min().unwrap_or(0);
+    if shortest(&b) > shortest(&a) { b } else { a }
 }
 
 /// The one text that `hir` matches, if it is one.

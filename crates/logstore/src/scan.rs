@@ -150,20 +150,25 @@ fn tie(part: &Part, time: i64, number: usize, line: usize) -> u64 {
 
 /// Numbers of the lines that have the literal; `None` when all must be looked at.
 fn hits(text: &[u8], ends: &[usize], matcher: &Matcher) -> Option<Vec<u32>> {
-    if matcher.literal.is_empty() {
+    if matcher.literals.is_empty() {
         return None;
     }
-    let (mut lines, mut from) = (Vec::new(), 0);
-    while let Some(hit) = text.get(from..).and_then(|rest| matcher.finder.find(rest)).map(|hit| from + hit) {
-        let line = ends.partition_point(|end| *end < hit);
-        let Some(end) = ends.get(line).copied() else { break };
-        if hit + matcher.literal.len() <= end {
-            lines.push(line as u32);
-            from = end + 1;
-        } else {
-            from = hit + 1; // it reaches over a line end
+    let mut lines = Vec::new();
+    for (literal, finder) in &matcher.literals {
+        let mut from = 0;
+        while let Some(hit) = text.get(from..).and_then(|rest| finder.find(rest)).map(|hit| from + hit) {
+            let line = ends.partition_point(|end| *end < hit);
+            let Some(end) = ends.get(line).copied() else { break };
+            if hit + literal.len() <= end {
+                lines.push(line as u32);
+                from = end + 1;
+            } else {
+                from = hit + 1; // it reaches over a line end
+            }
         }
     }
+    lines.sort_unstable();
+    lines.dedup();
     Some(lines)
 }
 
@@ -231,7 +236,7 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
         layout: &Layout,
         candidates: &mut Vec<(i64, u64, usize, u32)>,
     ) -> Result<Option<Known>, ReadError> {
-        let (classes, sources) = (self.block.class_codes(layout)?, self.block.source_codes(layout)?);
+        let (mut classes, mut sources) = (self.block.class_codes(layout)?, self.block.source_codes(layout)?);
         let keep_class = |class: usize| self.block.classes.get(class).is_some_and(|class| self.wanted.has_class(class));
         let keep_source =
             |source: usize| self.block.sources.get(source).is_some_and(|(name, _)| self.wanted.has_resource(name));
@@ -239,14 +244,16 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
         if all_classes == Some(false) || all_sources == Some(false) {
             return Ok(None);
         }
-        let literal = &self.wanted.matcher.literal;
-        let lines = match literal.is_empty() {
-            true => None,
-            false => find(self.block, layout, literal, &self.wanted.matcher.finder)?,
-        };
+        let lines = self.having_literals(layout)?;
         let is_sure = lines.is_some();
         if lines == Some(Lines::These(Vec::new())) {
             return Ok(None);
+        }
+        if all_classes.is_none() {
+            self.block.load(&mut classes)?;
+        }
+        if all_sources.is_none() {
+            self.block.load(&mut sources)?;
         }
         let times = self.block.times(layout)?;
         let within = self.within(&times);
@@ -268,6 +275,22 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
         Ok(Some(Known { times, is_sure, printer: None, sources, classes }))
     }
 
+    /// The lines that have one of the literals that a match needs; `None` when that is not known.
+    fn having_literals(&self, layout: &Layout) -> Result<Option<Lines>, ReadError> {
+        let mut all: Option<Vec<u32>> = None;
+        for (literal, finder) in &self.wanted.matcher.literals {
+            match find(self.block, layout, literal, finder)? {
+                Some(Lines::These(lines)) => all.get_or_insert_default().extend(lines),
+                other => return Ok(other),
+            }
+        }
+        Ok(all.map(|mut lines| {
+            lines.sort_unstable();
+            lines.dedup();
+            Lines::These(lines)
+        }))
+    }
+
     /// The lines of a layout, whose times ascend, that are in time.
     fn within(&self, times: &[i64]) -> Range<usize> {
         let (from, to) = self.wanted.times();
@@ -286,7 +309,7 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
         let key = |time, tie| Key { time, first: self.first, group: group.clone(), day: *day, tie };
         let mut matched = Vec::new();
         let mut text = Vec::new();
-        let needs_text = matcher.regex.is_some() || !matcher.literal.is_empty();
+        let needs_text = !matcher.literals.is_empty();
         batch.sort_unstable_by_key(|(_, _, layout, line)| (*layout, *line));
         for candidate in batch.iter() {
             let (time, tie, number, line) = *candidate;
@@ -311,6 +334,8 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
             let Some(Some(layout)) = known.get_mut(number) else { continue };
             text.clear();
             layout.printer(self.block, number)?.put(at as usize, &mut text);
+            self.block.load(&mut layout.sources)?;
+            self.block.load(&mut layout.classes)?;
             let source = self.block.sources.get(layout.sources.get(at as usize));
             let class = self.block.classes.get(layout.classes.get(at as usize));
             found.push(key(time, tie), line(self.partition, time, source, class, &text));

@@ -227,13 +227,13 @@ pub fn close(frame: &mut [u8], number: u64) {
 /// Gives each distinct value a number. Neighbours are often equal, so the last one is looked at first.
 struct Numbered<T> {
     values: Vec<T>,
-    numbers: HashMap<T, u32>,
+    numbers: HashMap<T, u32, crate::hash::Build>,
     last: Option<(T, u32)>,
 }
 
 impl<T: Copy + Eq + Hash> Numbered<T> {
     fn new() -> Self {
-        Self { values: Vec::new(), numbers: HashMap::new(), last: None }
+        Self { values: Vec::new(), numbers: HashMap::default(), last: None }
     }
 
     fn number(&mut self, value: T) -> u32 {

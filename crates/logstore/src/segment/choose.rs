@@ -106,29 +106,8 @@ pub fn code(values: &[u64], limit: usize, scratch: &mut Counter) -> Option<Coded
 /// Memory of [`code`].
 #[derive(Default)]
 pub struct Counter {
-    numbers: HashMap<u64, u32, std::hash::BuildHasherDefault<Mix>>,
+    numbers: HashMap<u64, u32, crate::hash::Build>,
     counts: Vec<u32>,
-}
-
-/// A hash of one 64-bit number; the values are the store's own, so nobody can aim at it but to slow down himself.
-#[derive(Default)]
-pub struct Mix(u64);
-
-impl std::hash::Hasher for Mix {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        let wide = u128::from(value ^ self.0 ^ 0x2545_f491_4f6c_dd1d) * 0x9e37_79b9_7f4a_7c15;
-        self.0 = (wide >> 64) as u64 ^ wide as u64;
-    }
 }
 
 /// For each of `keys` distinct codes the one value that goes with it, when there is one for each.

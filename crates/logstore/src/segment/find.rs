@@ -186,6 +186,10 @@ fn follow<S: Source + ?Sized>(
 
 impl Lines {
     fn filter(self, count: usize, keep: impl Fn(u32) -> bool) -> Self {
+        self.filter_mut(count, keep)
+    }
+
+    fn filter_mut(self, count: usize, mut keep: impl FnMut(u32) -> bool) -> Self {
         match self {
             Self::All => Self::These((0..count as u32).filter(|line| keep(*line)).collect()),
             Self::These(mut lines) => {
@@ -220,23 +224,82 @@ impl Want<'_> {
                 let (joined, ends) = list.joined();
                 in_joined(joined, &ends.collect::<Vec<_>>(), finder)
             }
+            (Values::Wide(list), _, _) if lines == Lines::All && hex_run(self.part).len() >= MIN_RUN => {
+                let mut text = Vec::new();
+                let holds = |line: &u32| {
+                    text.clear();
+                    values.put(kind, *line as usize, &mut text);
+                    self.holds(&text, finder)
+                };
+                Lines::These(with_digits(list.slice(), hex_run(self.part)).into_iter().filter(holds).collect())
+            }
+            (Values::Num(numbers), Test::Contains, _) if least(kind, self.part).is_some() => {
+                let least = least(kind, self.part).unwrap_or(0);
+                let mut text = Vec::new();
+                lines.filter_mut(count, |line| {
+                    // Few numbers are large enough to have these digits.
+                    let Some(number) = numbers.get(line as usize).filter(|number| **number >= least) else { return false };
+                    text.clear();
+                    kind.put_num(*number, &mut text);
+                    self.holds(&text, finder)
+                })
+            }
+            (_, Test::Contains, _) if lines == Lines::All => {
+                // Printed one behind the other, and searched in one piece.
+                let (mut joined, mut ends) = (Vec::new(), Vec::with_capacity(count));
+                for line in 0..count {
+                    values.put(kind, line, &mut joined);
+                    ends.push(joined.len());
+                }
+                in_joined(&joined, &ends, finder)
+            }
             _ => {
                 let mut text = Vec::new();
-                let mut keep = |line: u32| {
+                lines.filter_mut(count, |line| {
                     text.clear();
                     values.put(kind, line as usize, &mut text);
                     self.holds(&text, finder)
-                };
-                match lines {
-                    Lines::All => Lines::These((0..count as u32).filter(|line| keep(*line)).collect()),
-                    Lines::These(mut lines) => {
-                        lines.retain(|line| keep(*line));
-                        Lines::These(lines)
-                    }
-                }
+                })
             }
         }
     }
+}
+
+/// The smallest number that can have the digits `part` in it.
+fn least(kind: Kind, part: &[u8]) -> Option<u64> {
+    let has_all_digits = matches!(kind, Kind::Int | Kind::Pad(_) | Kind::Dec(_));
+    let is_number = part.len() < 19 && part.iter().all(u8::is_ascii_digit);
+    let number = || part.iter().fold(0, |number, digit| number * 10 + u64::from(digit & 15));
+    (has_all_digits && is_number).then(number)
+}
+
+/// So many digits are searched for in binary; fewer would be found everywhere.
+const MIN_RUN: usize = 6;
+
+/// The longest run of hexadecimal digits.
+fn hex_run(part: &[u8]) -> &[u8] {
+    part.split(|byte| !byte.is_ascii_hexdigit()).max_by_key(|run| run.len()).unwrap_or_default()
+}
+
+/// The values that may have the hexadecimal digits `run` in them: it begins at an even digit or at an odd one, and the
+/// whole bytes of it are searched for in all values at once.
+fn with_digits(values: &[[u8; 16]], run: &[u8]) -> Vec<u32> {
+    let mut lines = Vec::new();
+    for shift in 0..2 {
+        let pairs = run.get(shift..).unwrap_or_default().as_chunks::<2>().0;
+        let digit = |digit: u8| char::from(digit).to_digit(16).unwrap_or(0) as u8;
+        let needle: Vec<u8> = pairs.iter().map(|[high, low]| digit(*high) << 4 | digit(*low)).collect();
+        let finder = Finder::new(&needle);
+        let bytes = values.as_flattened();
+        let mut from = 0;
+        while let Some(hit) = bytes.get(from..).and_then(|rest| finder.find(rest)).map(|hit| from + hit) {
+            lines.push((hit / 16) as u32);
+            from = hit + 1;
+        }
+    }
+    lines.sort_unstable();
+    lines.dedup();
+    lines
 }
 
 /// The strings that hold the literal, searched in one piece.

@@ -42,8 +42,8 @@ fn check_block(bytes: &[u8], group: &RowGroup, checked: &mut Checked) -> Result<
     for layout in &block.layouts {
         let times = block.times(layout)?;
         block.ties(layout)?;
-        block.source_codes(layout)?;
-        block.class_codes(layout)?;
+        block.load(&mut block.source_codes(layout)?)?;
+        block.load(&mut block.class_codes(layout)?)?;
         let printer = Printer::new(&block, layout, &times)?;
         for line in 0..layout.count {
             text.clear();

@@ -250,13 +250,7 @@ impl<'a, S: Source + ?Sized> Block<'a, S> {
         row: usize,
         read: impl FnOnce(&Pages, &[u8], usize) -> Option<T>,
     ) -> Result<List<T>> {
-        let (chunk, pages) = match lists.column.get() {
-            Some(column) => column,
-            None => {
-                let read = self.column(column)?;
-                lists.column.get_or_init(|| read)
-            }
-        };
+        let (chunk, pages) = self.pages_of(lists, column)?;
         let Some((page, range)) = pages.list(row) else { return Ok(List { page: Rc::default(), range: 0..0 }) };
         let cells = lists.pages.get_or_init(|| (0..pages.len()).map(|_| OnceCell::new()).collect());
         let cell = or_corrupt(cells.get(page), "pages")?;
@@ -268,6 +262,22 @@ impl<'a, S: Source + ?Sized> Block<'a, S> {
             }
         };
         Ok(List { page: values.clone(), range })
+    }
+
+    /// Number of values of a list, without decompressing it.
+    fn len_of<T>(&self, lists: &Lists<T>, column: Column, row: usize) -> Result<usize> {
+        let (_, pages) = self.pages_of(lists, column)?;
+        Ok(pages.list(row).map_or(0, |(_, range)| range.len()))
+    }
+
+    fn pages_of<'l, T>(&self, lists: &'l Lists<T>, column: Column) -> Result<&'l (Vec<u8>, Pages)> {
+        match lists.column.get() {
+            Some(column) => Ok(column),
+            None => {
+                let read = self.column(column)?;
+                Ok(lists.column.get_or_init(|| read))
+            }
+        }
     }
 
     pub fn texts(&self, row: usize) -> Result<List<Texts>> {
@@ -338,11 +348,21 @@ impl<'a, S: Source + ?Sized> Block<'a, S> {
 
     fn coded(&self, row: Option<usize>, count: usize, limit: usize) -> Result<Coded> {
         let row = or_corrupt(row, "sources and classes")?;
-        let (table, codes) = (self.nums(row)?, self.codes(row)?);
+        let table = self.nums(row)?;
         let in_table = table.slice().iter().all(|entry| usize::try_from(*entry).is_ok_and(|entry| entry < limit));
-        let in_codes = codes.slice().iter().all(|code| (*code as usize) < table.range.len());
-        let counted = codes.range.len() == count || codes.range.is_empty() && table.range.len() == 1;
-        or_corrupt((in_table && in_codes && counted).then_some(Coded { table, codes }), "sources and classes")
+        let codes = self.len_of(&self.code, Column::Code, row)?;
+        let counted = codes == count || codes == 0 && table.range.len() == 1;
+        or_corrupt((in_table && counted).then_some(Coded { table, codes: None, row }), "sources and classes")
+    }
+
+    /// Makes [`Coded::get`] answer for each line.
+    pub fn load(&self, coded: &mut Coded) -> Result<()> {
+        if coded.codes.is_none() {
+            let codes = self.codes(coded.row)?;
+            let in_codes = codes.slice().iter().all(|code| (*code as usize) < coded.table.range.len());
+            coded.codes = Some(or_corrupt(in_codes.then_some(codes), "sources and classes")?);
+        }
+        Ok(())
     }
 
     /// How many slots a layout has, and their kinds.
@@ -355,7 +375,7 @@ impl<'a, S: Source + ?Sized> Block<'a, S> {
         let (row, what) = *or_corrupt(layout.slots.get(slot), "slot")?;
         let follows = matches!(what.refer, Refer::Codes(_));
         let (texts, nums) = (self.texts(row)?, self.nums(row)?);
-        let direct = self.codes(row)?.range.is_empty() && !follows;
+        let direct = self.len_of(&self.code, Column::Code, row)? == 0 && !follows;
         if direct || texts.range.is_empty() && nums.range.is_empty() {
             return Ok(None);
         }
@@ -443,12 +463,14 @@ impl<'a, S: Source + ?Sized> Block<'a, S> {
 /// Codes with the numbers they stand for.
 pub struct Coded {
     pub table: List<Vec<i64>>,
-    codes: List<Vec<u32>>,
+    codes: Option<List<Vec<u32>>>,
+    row: usize,
 }
 
 impl Coded {
+    /// The number of `line`, once it is loaded, see [`Block::load`].
     pub fn get(&self, line: usize) -> usize {
-        let code = self.codes.slice().get(line).map_or(0, |code| *code as usize);
+        let code = self.codes.as_ref().and_then(|codes| codes.slice().get(line)).map_or(0, |code| *code as usize);
         self.table.slice().get(code).map_or(0, |entry| *entry as usize)
     }
 

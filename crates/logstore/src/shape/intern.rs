@@ -1,5 +1,7 @@
 //! Byte strings by number, each kept once.
 
+use crate::hash;
+
 #[derive(Default)]
 pub struct Interner {
     bytes: Vec<u8>,
@@ -27,14 +29,14 @@ impl Interner {
         if self.len() * 2 >= self.table.len() {
             self.grow();
         }
-        let hash = hash(text);
+        let hash = hash::of(text);
         let (tag, mask) = ((hash >> 32) as u32, self.table.len() - 1);
         let mut at = hash as usize & mask;
         while let Some(&(other, next)) = self.table.get(at) {
             if next == 0 {
                 break;
             }
-            if other == tag && self.get(next - 1) == text {
+            if other == tag && equal(self.get(next - 1), text) {
                 return next - 1;
             }
             at = (at + 1) & mask;
@@ -53,7 +55,7 @@ impl Interner {
         self.table.clear();
         self.table.resize(len, (0, 0));
         for id in 0..self.ends.len() as u32 {
-            let hash = hash(self.get(id));
+            let hash = hash::of(self.get(id));
             let mut at = hash as usize & (len - 1);
             while self.table.get(at).is_some_and(|(_, next)| *next != 0) {
                 at = (at + 1) & (len - 1);
@@ -65,24 +67,13 @@ impl Interner {
     }
 }
 
-/// Multiply and fold, eight bytes a step. Collisions cost time, never correctness: equality is always checked.
-fn hash(text: &[u8]) -> u64 {
-    const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
-    let fold = |value: u64| {
-        let wide = u128::from(value ^ 0x2545_f491_4f6c_dd1d) * u128::from(STEP);
-        (wide >> 64) as u64 ^ wide as u64
-    };
-    let (chunks, rest) = text.as_chunks::<8>();
-    let mut hash = text.len() as u64;
-    for chunk in chunks {
-        hash = fold(hash.rotate_left(29) ^ u64::from_le_bytes(*chunk));
-    }
-    if !rest.is_empty() {
-        let mut last = 0;
-        for byte in rest {
-            last = last << 8 | u64::from(*byte);
+/// Words are short: comparing them here is cheaper than a call.
+fn equal(a: &[u8], b: &[u8]) -> bool {
+    let ((a_chunks, a_rest), (b_chunks, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    a.len() == b.len()
+        && a_chunks.iter().zip(b_chunks).all(|(a, b)| u64::from_le_bytes(*a) == u64::from_le_bytes(*b))
+        && match (a.last_chunk::<8>(), b.last_chunk::<8>()) {
+            (Some(a), Some(b)) => u64::from_le_bytes(*a) == u64::from_le_bytes(*b),
+            _ => a_rest.iter().zip(b_rest).all(|(a, b)| a == b),
         }
-        hash = fold(hash.rotate_left(29) ^ last);
-    }
-    fold(hash)
 }

@@ -280,13 +280,28 @@ fn clock(value: u64, digits: u8, separator: u8, out: &mut Vec<u8>) {
     }
 }
 
+const fn hex_pairs(digits: &[u8; 16]) -> [[u8; 2]; 256] {
+    let mut pairs = [[0; 2]; 256];
+    let mut at = 0;
+    while at < 256 {
+        pairs[at] = [digits[at >> 4], digits[at & 15]];
+        at += 1;
+    }
+    pairs
+}
+
+const LOWER_PAIRS: [[u8; 2]; 256] = hex_pairs(b"0123456789abcdef");
+const UPPER_PAIRS: [[u8; 2]; 256] = hex_pairs(b"0123456789ABCDEF");
+
 fn hex(bytes: &[u8], case: Case, out: &mut Vec<u8>) {
-    let digit = |nibble: u8| match (nibble, case) {
-        (0..=9, _) => b'0' + nibble,
-        (_, Case::Lower) => b'a' - 10 + nibble,
-        (_, Case::Upper) => b'A' - 10 + nibble,
-    };
-    out.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+    let pairs = if case == Case::Lower { &LOWER_PAIRS } else { &UPPER_PAIRS };
+    let mut buffer = [[0u8; 2]; 32];
+    for part in bytes.chunks(buffer.len()) {
+        for (place, byte) in buffer.iter_mut().zip(part) {
+            *place = pairs.get(usize::from(*byte)).copied().unwrap_or_default();
+        }
+        out.extend_from_slice(buffer.get(..part.len()).unwrap_or_default().as_flattened());
+    }
 }
 
 /// A skeleton taken apart.

@@ -124,6 +124,40 @@ pub fn token_at(line: &[u8], at: usize) -> Option<Token> {
     (byte == b' ' && peek(line, at + 1) == b' ' && peek(line, at + 2) == b' ').then(|| spaces(line, at))
 }
 
+/// The token at `at` when it is of `kind`; like [`token_at`], but for common kinds without looking at all they could be.
+/// What it reads prints as it was; whether another kind would fit as well does not matter.
+pub fn read_as(kind: Kind, line: &[u8], at: usize) -> Option<Token> {
+    match kind {
+        Kind::Int => {
+            let (mut value, mut len) = (0u64, 0);
+            for byte in line.get(at..)?.iter().take(18) {
+                let digit = byte.wrapping_sub(b'0');
+                if digit > 9 {
+                    break;
+                }
+                value = value * 10 + u64::from(digit);
+                len += 1;
+            }
+            let canonical = len == 1 || len > 1 && peek(line, at) != b'0';
+            // A longer number, or a word that begins with digits, is for the one who knows all kinds.
+            if !canonical || class(peek(line, at + len)) & (DIGIT | LOWER_HEX | UPPER_HEX) != 0 {
+                return token_at(line, at).filter(|token| token.kind == kind);
+            }
+            Some(Token { end: at + len, kind, value: Value::Num(value) })
+        }
+        Kind::Clock(..) => clock(line, at).filter(|token| token.kind == kind),
+        Kind::Uuid => uuid(line, at),
+        Kind::Word if class(peek(line, at)) & LETTER != 0 => {
+            let (end, _) = run(line, at);
+            if peek(line, end) == b':' {
+                return token_at(line, at).filter(|token| token.kind == kind);
+            }
+            Some(word(line, at, end))
+        }
+        _ => token_at(line, at).filter(|token| token.kind == kind),
+    }
+}
+
 fn spaces(line: &[u8], start: usize) -> Token {
     let run = line.iter().skip(start).take(MAX_SPACES).take_while(|byte| **byte == b' ').count();
     Token { end: start + run, kind: Kind::Spaces, value: Value::Num(run as u64) }

@@ -3,7 +3,7 @@
 
 use super::intern::Interner;
 use super::kind::{Kind, Piece};
-use super::scan::{keep, token_at};
+use super::scan::{keep, read_as, token_at};
 
 #[derive(Default)]
 pub struct Tree {
@@ -111,7 +111,7 @@ impl Tree {
                 None => None,
                 Some(first) => {
                     let constant = node.constants.iter().find(|(constant, _)| constant.first() == Some(first));
-                    match constant.filter(|(text, _)| rest.starts_with(text)) {
+                    match constant.filter(|(text, _)| begins(rest, text)) {
                         Some((text, next)) => {
                             if !node.slots.is_empty() {
                                 self.others.push((node.number, at, values.len()));
@@ -146,8 +146,27 @@ fn slot(node: &Node, line: &[u8], at: usize, values: &mut Vec<u64>, words: &mut 
     if node.slots.is_empty() {
         return None;
     }
-    let token = token_at(line, at)?;
-    let (_, next) = node.slots.iter().find(|(kind, _)| *kind == token.kind)?;
+    let (token, next) = match node.slots.as_slice() {
+        // What the slot is expected to hold is quicker read than told from all it could be.
+        [(kind, next)] => (read_as(*kind, line, at)?, *next),
+        slots => {
+            let token = token_at(line, at)?;
+            let (_, next) = slots.iter().find(|(kind, _)| *kind == token.kind)?;
+            (token, *next)
+        }
+    };
     keep(line.get(at..token.end)?, &token.value, values, words);
-    Some((token.end, *next))
+    Some((token.end, next))
+}
+
+/// `rest.starts_with(text)`, without a call for short texts.
+fn begins(rest: &[u8], text: &[u8]) -> bool {
+    if text.len() > 16 {
+        return rest.starts_with(text);
+    }
+    let Some(rest) = rest.get(..text.len()) else { return false };
+    match (rest.first_chunk::<8>(), text.first_chunk::<8>(), rest.last_chunk::<8>(), text.last_chunk::<8>()) {
+        (Some(a), Some(b), Some(c), Some(d)) => a == b && c == d,
+        _ => rest.iter().zip(text).all(|(a, b)| a == b),
+    }
 }

@@ -1,0 +1,55 @@
+//! Other programs read the segments: the program in the crate's documentation, with PyArrow.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::place::{Place, START, everything, group, record};
+
+/// The project's own Python, or the one that `OVERSEER_PYTHON` names.
+fn python() -> PathBuf {
+    let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.dev/venv/bin/python");
+    let python = std::env::var_os("OVERSEER_PYTHON").map_or(venv, PathBuf::from);
+    let has = Command::new(&python).args(["-c", "import pyarrow"]).output().is_ok_and(|output| output.status.success());
+    assert!(has, "PyArrow is missing: run `./dev setup && .dev/venv/bin/pip install pyarrow`");
+    python
+}
+
+/// The program of the documentation.
+fn program() -> String {
+    let source = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).unwrap();
+    let program = source.split("//! ```python\n").nth(1).unwrap().split("//! ```").next().unwrap();
+    program.lines().map(|line| line.trim_start_matches("//!").strip_prefix(' ').unwrap_or("").to_owned() + "\n").collect()
+}
+
+#[test]
+fn pyarrow_gives_every_line_back() {
+    let place = Place::new();
+    let (store, _) = place.open_with(logstore::Config { block_bytes: 40_000, ..Default::default() });
+    let lines: Vec<String> = (0..1500u64)
+        .map(|at| match at % 5 {
+            0 => format!("2026-03-01T00:00:{:02}.{:03}Z took {}.{:02} ms from 10.0.{}.9", at / 60 % 60, at % 1000, at, at % 100, at % 256),
+            1 => format!("{{\"time\":{},\"id\":\"{:032x}\",\"n\":{at}}}", START / 1_000_000 + at as i64, u128::from(at) << 90),
+            2 => format!("trace {:016x} {:08X}A {:020x} worker-{}{:>9}|", at << 50, 0xdead_0000 + at, at << 30, at % 3, at),
+            3 => format!("host{} job 0{:03} {:08x}-0000-4000-8000-{:012x} \u{fc}", at % 7, at, at * 77, at),
+            _ => format!("plain {}", "x".repeat((at % 90) as usize)),
+        })
+        .collect();
+    let records: Vec<_> =
+        lines.iter().enumerate().map(|(at, line)| record(START + at as i64 * 1_000_000, line.as_bytes())).collect();
+    store.append(&[(&group(), &records)], &[]).unwrap();
+    store.seal().unwrap();
+    let expected: Vec<String> = store
+        .read(&everything())
+        .unwrap()
+        .lines
+        .iter()
+        .map(|line| format!("{} {}", line.time.0, String::from_utf8(line.text.clone()).unwrap()))
+        .collect();
+    let output =
+        Command::new(python()).arg("-c").arg(program()).arg(&place.segments()[0]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told = String::from_utf8(output.stdout).unwrap();
+    let mut told: Vec<&str> = told.lines().collect();
+    told.sort_by_key(|line| line.split(' ').next().unwrap().parse::<i64>().unwrap());
+    assert_eq!(told, expected);
+}
