@@ -4,6 +4,7 @@
 mod backoff;
 mod decide;
 mod grpc;
+pub mod logs;
 mod looks;
 mod memory;
 mod publish;
@@ -23,10 +24,13 @@ use overseer_runtime::{Base, BuildError, Dependency, Service, Task};
 use overseer_storage::Migrations;
 use serde::Deserialize;
 use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use crate::grpc::Inventory;
+use crate::logs::files::Files;
+use crate::logs::{Containers, Intake, Queues, Sighting};
 use crate::memory::Memory;
 use crate::publish::Publisher;
 use crate::store::Store;
@@ -70,6 +74,19 @@ pub async fn build_with(
     config: &CollectorConfig,
     observe: Arc<dyn Observe>,
 ) -> Result<Service, BuildError> {
+    build_with_logs(base, config, observe, None).await
+}
+
+/// The same with an intake of logs: every container that the collector knows, and the declared files.
+///
+/// # Errors
+/// When the store cannot be used.
+pub async fn build_with_logs(
+    base: Base,
+    config: &CollectorConfig,
+    observe: Arc<dyn Observe>,
+    intake: Option<Intake>,
+) -> Result<Service, BuildError> {
     let store = Store::new(base.db.clone(), base.site.clone());
     let wake = Arc::new(Notify::new());
     base.health.set(watch::DEPENDENCY, Dependency::Waiting);
@@ -80,12 +97,13 @@ pub async fn build_with(
         epoch: store.epoch().await?,
         wake: wake.clone(),
     };
-    let memory = Memory::new(store.clone(), wake, base.relay.clone(), base.stop.clone());
+    let mut memory = Memory::new(store.clone(), wake, base.relay.clone(), base.stop.clone());
+    let log_tasks = intake.map(|intake| log_tasks(intake, memory.sightings(), &base.stop));
     let listing_every = Duration::from_secs(u64::from(config.listing_every_s));
     let watch = Watch::new(&base, observe, memory, listing_every);
     let routes = Routes::new(InventoryServiceServer::new(Inventory { store: store.clone() }));
     let (stop, pruned) = (base.stop.clone(), base.stop.clone());
-    let tasks = vec![
+    let mut tasks = vec![
         Task::new("watch", async move {
             watch.run().await;
             Ok(())
@@ -99,7 +117,30 @@ pub async fn build_with(
             Ok(())
         }),
     ];
+    tasks.extend(log_tasks.into_iter().flatten());
     Ok(Service::new(&base, routes, tasks))
+}
+
+/// The readers of logs, and what takes their lines to the sink.
+fn log_tasks(intake: Intake, sightings: UnboundedReceiver<Sighting>, stop: &CancellationToken) -> [Task; 3] {
+    let queues = Queues::default();
+    let files = Files::new(intake.clone(), queues.clone());
+    let containers = Containers::new(intake.clone(), queues.clone());
+    let (read, tailed, delivered) = (stop.clone(), stop.clone(), stop.clone());
+    [
+        Task::new("container-logs", async move {
+            containers.run(sightings, read).await;
+            Ok(())
+        }),
+        Task::new("file-logs", async move {
+            files.run(tailed).await;
+            Ok(())
+        }),
+        Task::new("log-batches", async move {
+            logs::deliver(queues, intake.sink, delivered).await;
+            Ok(())
+        }),
+    ]
 }
 
 /// Forgets old facts, once an hour.

@@ -9,11 +9,12 @@ use overseer_model::{FactSource, ResourceState, Timestamp};
 use overseer_provider_port::Snapshot;
 use overseer_runtime::Relay;
 use overseer_storage::StoreError;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
 use crate::decide::{self, Change, Known};
+use crate::logs::Sighting;
 use crate::store::{Batch, Store};
 
 /// The process is to end.
@@ -25,6 +26,8 @@ pub struct Memory {
     publish: Arc<Notify>,
     relay: Relay,
     stop: CancellationToken,
+    /// Tells the readers of logs.
+    sightings: Option<mpsc::UnboundedSender<Sighting>>,
     known: HashMap<String, Entry>,
     told_until: Option<Timestamp>,
     turn: u64,
@@ -61,7 +64,21 @@ impl Meaning {
 
 impl Memory {
     pub fn new(store: Store, publish: Arc<Notify>, relay: Relay, stop: CancellationToken) -> Self {
-        Self { store, publish, relay, stop, known: HashMap::new(), told_until: None, turn: 0 }
+        Self { store, publish, relay, stop, sightings: None, known: HashMap::new(), told_until: None, turn: 0 }
+    }
+
+    /// Every resource from now on: those that are known at the next reload, then each change.
+    pub fn sightings(&mut self) -> mpsc::UnboundedReceiver<Sighting> {
+        let (tell, told) = mpsc::unbounded_channel();
+        self.sightings = Some(tell);
+        told
+    }
+
+    fn tell(&self, known: &Known) {
+        if let Some(sightings) = &self.sightings {
+            // Nobody listens once the process is to end.
+            let _told = sightings.send(Sighting { id: known.resource.id.clone(), state: known.state });
+        }
     }
 
     /// Counts what was taken into account, to tell what is newer.
@@ -151,6 +168,7 @@ impl Memory {
         for (Change { before, known, facts: told }, _) in changes {
             facts += told.len() as u64;
             outbox |= before != Some(known.state);
+            self.tell(&known);
             self.known.insert(known.resource.id.clone(), Entry { known, turn: self.turn });
         }
         metrics::counter!("overseer_collector_facts_total").increment(facts);
@@ -171,6 +189,7 @@ impl Memory {
                     let turn = self.turn;
                     let entry = |known: Known| (known.resource.id.clone(), Entry { known, turn });
                     self.known = all.into_iter().map(entry).collect();
+                    self.known.values().for_each(|entry| self.tell(&entry.known));
                     self.told_until = told_until;
                     return Ok(());
                 }
