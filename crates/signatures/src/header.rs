@@ -38,14 +38,23 @@ pub fn header(line: &[u8]) -> Header {
         return header;
     }
     let Some((start, stamp)) = first_stamp(line) else { return level_first(line) };
-    let mut walk = Walk { line, at: stamp.end, header: Header { time: Some(start..stamp.end), ..Header::default() } };
+    let mut walk = Walk {
+        line,
+        at: stamp.end,
+        stamped_again: false,
+        header: Header { time: Some(start..stamp.end), ..Header::default() },
+    };
     walk.further_stamps();
     if stamp.bsd {
         walk.syslog();
     }
     walk.pieces();
-    walk.header.message = walk.at;
-    walk.header
+    let Header { severity, thread, logger, .. } = &walk.header;
+    let alone = severity.is_none() && thread.is_none() && logger.is_none() && !walk.stamped_again;
+    if stamp.bare && alone {
+        return Header::default();
+    }
+    Header { message: walk.at, ..walk.header }
 }
 
 /// `I0301 00:00:48.450987       1 cache.go:301] message`
@@ -65,7 +74,7 @@ fn klog(line: &[u8]) -> Option<Header> {
 
 /// `ERROR: message`, `[warn] message`: a level and nothing before it.
 fn level_first(line: &[u8]) -> Header {
-    let mut walk = Walk { line, at: 0, header: Header::default() };
+    let mut walk = Walk { line, at: 0, stamped_again: false, header: Header::default() };
     if walk.level() {
         walk.pieces();
     }
@@ -95,6 +104,8 @@ fn first_stamp(line: &[u8]) -> Option<(usize, stamp::Stamp)> {
 struct Walk<'a> {
     line: &'a [u8],
     at: usize,
+    /// There was a second time.
+    stamped_again: bool,
     header: Header,
 }
 
@@ -124,6 +135,7 @@ impl Walk<'_> {
             }
             let Some(end) = end else { return };
             self.at = end;
+            self.stamped_again = true;
         }
     }
 

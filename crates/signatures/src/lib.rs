@@ -35,7 +35,8 @@
 //!
 //! # What is not promised
 //! - A template holds constant text of the program, as far as it can be told from the lines. From one line it cannot:
-//!   **a template may be a line in disguise** until it was seen often. Treat it as you treat the log.
+//!   **a template may be a line in disguise** until it was seen often. Treat it as you treat the log; what may go
+//!   further is its [`public_form`].
 //!
 //! # Sources
 //! Words that vary while the rest of the line stays are slots: Drain (He et al., ICWS 2017), Brain (Yu et al., TSC
@@ -47,6 +48,7 @@ mod header;
 mod join;
 mod learn;
 mod miner;
+mod public;
 mod scan;
 mod severity;
 mod shape;
@@ -60,17 +62,49 @@ mod variable;
 mod words;
 
 use std::fmt;
+use std::str::FromStr;
 
 pub use header::{Header, header};
 pub use join::{Joiner, Role};
 pub use miner::{Limits, Miner, Sighting, Signature};
+pub use public::{LONGEST_PUBLIC_FORM, PublicForm, public_form};
 pub use severity::Severity;
 pub use state::{BadState, State};
 pub use variable::{Variable, VariableKind};
 
 /// Identifies a signature. Written as 16 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct SignatureId(pub u64);
+
+/// Text that is not 16 hexadecimal digits.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no signature: 16 hexadecimal digits are expected")]
+pub struct BadSignatureId(String);
+
+impl From<SignatureId> for String {
+    fn from(id: SignatureId) -> Self {
+        id.to_string()
+    }
+}
+
+impl TryFrom<String> for SignatureId {
+    type Error = BadSignatureId;
+
+    fn try_from(text: String) -> Result<Self, BadSignatureId> {
+        text.parse()
+    }
+}
+
+impl FromStr for SignatureId {
+    type Err = BadSignatureId;
+
+    fn from_str(text: &str) -> Result<Self, BadSignatureId> {
+        let digits = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let id = u64::from_str_radix(text, 16).ok().filter(|_| digits);
+        id.map(Self).ok_or_else(|| BadSignatureId(text.chars().take(64).collect()))
+    }
+}
 
 impl fmt::Display for SignatureId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,11 +7,13 @@ pub(crate) struct Stamp {
     pub bsd: bool,
     /// `01/Mar/2026:00:00:33 +0000`, an access log's.
     pub clf: bool,
+    /// Only a number, which may as well be something else.
+    pub bare: bool,
 }
 
 /// The time that begins at `at`.
 pub(crate) fn stamp(line: &[u8], at: usize) -> Option<Stamp> {
-    let plain = |end| Stamp { end, bsd: false, clf: false };
+    let plain = |end| Stamp { end, bsd: false, clf: false, bare: false };
     let first = line.get(at)?;
     if first.is_ascii_digit() {
         let digits = line.iter().skip(at).take(14).take_while(|byte| byte.is_ascii_digit()).count();
@@ -20,7 +22,7 @@ pub(crate) fn stamp(line: &[u8], at: usize) -> Option<Stamp> {
             2 => clock(line, at).or_else(|| month_day(line, at)).map(plain).or_else(|| day_month(line, at)),
             4 | 8 => dated(line, at).map(plain),
             6 => compact(line, at).map(plain),
-            10 | 13 => epoch(line, at).map(plain),
+            10 | 13 => epoch(line, at).map(|end| Stamp { bare: true, ..plain(end) }),
             _ => None,
         };
     }
@@ -121,7 +123,7 @@ fn day_month(line: &[u8], at: usize) -> Option<Stamp> {
     let month = month(line, day + 1).filter(|&month| line.get(month) == Some(&separator))?;
     let year = numeric(line, month + 1, 4, 4)?;
     let end = clock(line, year + 1)?;
-    Some(Stamp { end, bsd: false, clf: separator == b'/' })
+    Some(Stamp { end, bsd: false, clf: separator == b'/', bare: false })
 }
 
 /// `Sun Dec 04 04:47:44 2005`, `Sun, 04 Dec 2005 04:47:44 GMT`
@@ -143,7 +145,7 @@ fn bsd(line: &[u8], at: usize) -> Option<Stamp> {
     let day = month + 1 + usize::from(line.get(month + 1) == Some(&b' '));
     let end = numeric(line, day, 1, 2)?;
     let end = clock(line, end + 1).filter(|_| line.get(end) == Some(&b' '))?;
-    Some(Stamp { end, bsd: true, clf: false })
+    Some(Stamp { end, bsd: true, clf: false, bare: false })
 }
 
 fn month(line: &[u8], at: usize) -> Option<usize> {

@@ -62,6 +62,15 @@ const LINES: &[(&str, &str, Option<Severity>, Option<&str>)] = {
         ),
         ("ERROR: relation does not exist", "relation does not exist", Some(Error), None),
         ("[warn] low on disk", "low on disk", Some(Warning), None),
+        (
+            "- 1117838570 2005.06.03 R02-M1-N0-C:J12-U11 2005-06-03-15.42.50.675872 R02-M1-N0-C:J12-U11 RAS KERNEL INFO instruction cache parity error corrected",
+            "instruction cache parity error corrected",
+            Some(Info),
+            None,
+        ),
+        ("1117838570 INFO ready", "ready", Some(Info), None),
+        // A number alone is no time.
+        ("1117838570 alignment exceptions", "1117838570 alignment exceptions", None, None),
         // No time, no header.
         ("connection from 10.0.0.1", "connection from 10.0.0.1", None, None),
         (

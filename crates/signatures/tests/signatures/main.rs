@@ -3,4 +3,5 @@
 mod headers;
 mod joining;
 mod mining;
+mod public_forms;
 mod robustness;
