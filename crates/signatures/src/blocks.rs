@@ -6,8 +6,11 @@ const BLOCK: usize = 64;
 /// One bit for each byte of a text.
 #[derive(Default)]
 pub(crate) struct Blocks {
+    /// Blanks and marks.
     stops: Vec<u64>,
     digits: Vec<u64>,
+    /// Dots and slashes: what stands around them tells what a token is.
+    joints: Vec<u64>,
     length: usize,
 }
 
@@ -16,6 +19,7 @@ impl Blocks {
         self.length = text.len();
         self.stops.clear();
         self.digits.clear();
+        self.joints.clear();
         let (blocks, rest) = text.as_chunks::<BLOCK>();
         for block in blocks {
             self.push(block);
@@ -30,8 +34,9 @@ impl Blocks {
     }
 
     fn push(&mut self, block: &[u8; BLOCK]) {
-        self.stops.push(bits(&block.map(|byte| u8::from(is_stop(byte)))));
+        self.stops.push(bits(&block.map(|byte| u8::from(is_space(byte) | is_mark(byte)))));
         self.digits.push(bits(&block.map(|byte| u8::from(byte.wrapping_sub(b'0') < 10))));
+        self.joints.push(bits(&block.map(|byte| u8::from((byte == b'.') | (byte == b'/')))));
     }
 
     /// The first stop at or behind `at`; the text's end when there is none.
@@ -53,24 +58,31 @@ impl Blocks {
     /// Whether there is a digit from `start` to before `end`.
     #[inline]
     pub fn has_digit(&self, start: usize, end: usize) -> bool {
-        let (first, last) = (start / BLOCK, end.saturating_sub(1) / BLOCK);
-        let from = u64::MAX << (start % BLOCK);
-        let to = u64::MAX >> (BLOCK - 1 - end.saturating_sub(1) % BLOCK);
-        let bits = |word: usize| self.digits.get(word).copied().unwrap_or_default();
-        if start >= end {
-            false
-        } else if first == last {
-            bits(first) & from & to != 0
-        } else {
-            bits(first) & from != 0 || bits(last) & to != 0 || (first + 1..last).any(|word| bits(word) != 0)
-        }
+        any_set(&self.digits, start, end)
+    }
+
+    /// Whether there is a dot or a slash from `start` to before `end`.
+    #[inline]
+    pub fn has_joint(&self, start: usize, end: usize) -> bool {
+        any_set(&self.joints, start, end)
     }
 }
 
-/// Blanks, marks, and the dots, slashes and backslashes whose neighbours tell what they are.
-#[inline(always)]
-pub(crate) const fn is_stop(byte: u8) -> bool {
-    is_space(byte) | is_mark(byte) | (byte == b'.') | (byte == b'/') | (byte == b'\\')
+/// Whether a bit is set from `start` to before `end`.
+#[inline]
+fn any_set(words: &[u64], start: usize, end: usize) -> bool {
+    if start >= end {
+        return false;
+    }
+    let (first, last) = (start / BLOCK, (end - 1) / BLOCK);
+    let from = u64::MAX << (start % BLOCK);
+    let to = u64::MAX >> (BLOCK - 1 - (end - 1) % BLOCK);
+    let bits = |word: usize| words.get(word).copied().unwrap_or_default();
+    if first == last {
+        bits(first) & from & to != 0
+    } else {
+        bits(first) & from != 0 || bits(last) & to != 0 || (first + 1..last).any(|word| bits(word) != 0)
+    }
 }
 
 #[inline(always)]
@@ -109,11 +121,13 @@ mod tests {
         fn bits_say_what_the_bytes_say(text in proptest::collection::vec(any::<u8>(), 0..300), at in 0usize..300, length in 0usize..200) {
             let mut blocks = Blocks::default();
             blocks.read(&text);
-            let stop = text.iter().enumerate().skip(at).find(|(_, byte)| is_stop(**byte)).map_or(text.len(), |(at, _)| at);
+            let stop = text.iter().enumerate().skip(at).find(|(_, byte)| is_space(**byte) || is_mark(**byte)).map_or(text.len(), |(at, _)| at);
             prop_assert_eq!(blocks.next_stop(at), stop);
             let end = (at + length).min(text.len());
             let digit = text.get(at..end).is_some_and(|part| part.iter().any(u8::is_ascii_digit));
             prop_assert_eq!(blocks.has_digit(at, end), digit);
+            let joint = text.get(at..end).is_some_and(|part| part.iter().any(|byte| b"./".contains(byte)));
+            prop_assert_eq!(blocks.has_joint(at, end), joint);
         }
     }
 }

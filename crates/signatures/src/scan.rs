@@ -124,48 +124,56 @@ fn user_agent(line: &[u8], start: usize) -> Option<usize> {
 }
 
 fn token(line: &[u8], blocks: &Blocks, start: usize, atoms: &mut Atoms) -> usize {
-    let (mut dots, mut slashes) = (0u32, 0u32);
-    let mut end = start;
-    loop {
-        end = blocks.next_stop(end);
-        match line.get(end) {
-            Some(b'/') => slashes += 1,
-            Some(b'.') if line.get(end + 1) != Some(&b'.') => dots += 1,
-            Some(b'\\') if line.get(end + 1) != Some(&b'"') => {}
-            Some(b':') if line.get(end + 1..end + 3) == Some(b"//") => return address(line, start, end, atoms),
-            Some(b'?') if slashes > 0 => return address(line, start, end, atoms),
-            _ => break,
-        }
-        end += 1;
+    let end = blocks.next_stop(start);
+    let text = line.get(start..end).unwrap_or_default();
+    match line.get(end..).unwrap_or_default() {
+        [b':', b'/', b'/', ..] => return address(line, start, end, atoms),
+        [b'?', ..] if text.contains(&b'/') => return address(line, start, end, atoms),
+        _ => {}
     }
-    if end == start {
-        return run_of_marks(line, start, atoms);
+    if !blocks.has_joint(start, end) {
+        piece(line, text, start, blocks.has_digit(start, end), atoms);
+        return end;
     }
-    let full_stop = end - start > 1 && line.get(end - 1) == Some(&b'.');
-    let stop = end - usize::from(full_stop);
-    let text = line.get(start..stop).unwrap_or_default();
-    if blocks.has_digit(start, stop) {
+    // Leader dots (`enabled......1`) stand between two tokens.
+    let leaders = text.windows(2).position(|pair| pair == b"..");
+    if leaders == Some(0) {
+        let length = text.iter().take_while(|byte| **byte == b'.').count();
+        atoms.mark(start, start + length, b'.');
+        return start + length;
+    }
+    let end = leaders.map_or(end, |at| start + at);
+    let text = line.get(start..end).unwrap_or_default();
+    // So does a full stop.
+    let sentence = text.strip_suffix(b".").filter(|sentence| !sentence.is_empty());
+    piece(line, sentence.unwrap_or(text), start, blocks.has_digit(start, end), atoms);
+    if sentence.is_some() {
+        atoms.mark(end - 1, end, b'.');
+    }
+    end
+}
+
+/// A token, freed from what stands between tokens.
+#[inline]
+fn piece(line: &[u8], text: &[u8], start: usize, digit: bool, atoms: &mut Atoms) {
+    let end = start + text.len();
+    if digit {
         if text.starts_with(b"HTTP/") {
             atoms.protocol_seen();
         }
-        atoms.value(start, stop, value_hash(text));
-    } else {
-        match kind_of(text, dots - u32::from(full_stop), slashes) {
-            Kind::Word
-                if text.len() <= 4
-                    && is_hexadecimal(text)
-                    && (atoms.ends_with_value_and_colon() || is_octet(line, stop)) =>
-            {
-                atoms.value(start, stop, 0);
-            }
-            Kind::Value => atoms.value(start, stop, value_hash(text)),
-            kind => atoms.word(kind, start, stop, hash::bytes(text)),
+        return atoms.value(start, end, value_hash(text));
+    }
+    match kind_of(text) {
+        Kind::Word
+            if text.len() <= 4
+                && is_hexadecimal(text)
+                && (atoms.ends_with_value_and_colon() || is_octet(line, end)) =>
+        {
+            atoms.value(start, end, 0);
         }
+        Kind::Value => atoms.value(start, end, value_hash(text)),
+        kind => atoms.word(kind, start, end, hash::bytes(text)),
     }
-    if full_stop {
-        atoms.mark(stop, end, b'.');
-    }
-    end
 }
 
 /// Values are only compared when they begin like a name.
@@ -187,18 +195,10 @@ fn address_end(line: &[u8], start: usize) -> usize {
     start + rest.iter().position(ends).unwrap_or(rest.len())
 }
 
-/// Leader dots (`enabled......1`), or a backslash before a quote.
-fn run_of_marks(line: &[u8], start: usize, atoms: &mut Atoms) -> usize {
-    let mut end = start + 1;
-    while line.get(start) == Some(&b'.') && line.get(end) == Some(&b'.') {
-        end += 1;
-    }
-    atoms.mark(start, end, line.get(start).copied().unwrap_or_default());
-    end
-}
-
 /// What a token without digits is.
-fn kind_of(text: &[u8], dots: u32, slashes: u32) -> Kind {
+fn kind_of(text: &[u8]) -> Kind {
+    let count = |joint: u8| text.iter().filter(|byte| **byte == joint).count();
+    let (dots, slashes) = (count(b'.'), count(b'/'));
     let path = slashes >= 2 || slashes == 1 && matches!(text, [b'/' | b'.' | b'~', _, ..]);
     if path || is_calendar(text) || text.len() >= 8 && ends_in_hexadecimal(text) {
         Kind::Value
