@@ -52,6 +52,8 @@ impl Skeleton {
         if self.samples.len() == MOST_SAMPLES {
             self.samples.remove(0);
         }
+        // Most skeletons have one sample for ever.
+        self.samples.reserve_exact(1);
         self.samples.push(Sample { words: words.iter().map(|&word| short(word)).collect(), signature });
     }
 

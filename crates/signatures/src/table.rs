@@ -163,19 +163,23 @@ impl Table {
             let to = self.resolve(SignatureId(from));
             self.aliases.insert(from, to);
         }
-        let mut number: Vec<Option<Index>> = vec![None; self.entries.len()];
-        let mut kept: Vec<Entry> = Vec::with_capacity(self.entries.len());
-        for (index, entry) in self.iter_indexed().filter(|(index, _)| !gone.contains(index)) {
-            let new = kept.len() as Index;
-            if let Some(place) = number.get_mut(index) {
-                *place = Some(new);
+        let roots: Vec<Index> = (0..self.entries.len() as Index).map(|index| self.root(index)).collect();
+        let mut number: Vec<Option<Index>> = vec![None; roots.len()];
+        let mut kept = 0;
+        for ((index, root), place) in roots.iter().enumerate().zip(&mut number) {
+            if *root as usize == index && !gone.contains(&index) {
+                *place = Some(kept);
+                kept += 1;
             }
-            kept.push(Entry { merged_into: new, ..entry.clone() });
         }
-        let of_root = |index| number.get(self.root(index) as usize).copied().flatten();
-        let renumbered: Vec<Option<Index>> = (0..self.entries.len() as Index).map(of_root).collect();
-        self.entries = kept;
-        self.renumber(|index| renumbered.get(index as usize).copied().flatten());
+        let mut numbers = number.iter();
+        self.entries.retain_mut(|entry| {
+            let new = numbers.next().copied().flatten();
+            entry.merged_into = new.unwrap_or_default();
+            new.is_some()
+        });
+        let of = |index: Index| number.get(*roots.get(index as usize)? as usize).copied().flatten();
+        self.renumber(of);
     }
 
     fn iter_indexed(&self) -> impl Iterator<Item = (usize, &Entry)> {
