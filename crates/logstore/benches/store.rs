@@ -144,7 +144,9 @@ impl Owned {
 /// Bytes of all files below `dir`.
 fn stored(dir: &Path) -> u64 {
     let entries = std::fs::read_dir(dir).unwrap().map(Result::unwrap);
-    entries.map(|entry| if entry.path().is_dir() { stored(&entry.path()) } else { entry.metadata().unwrap().len() }).sum()
+    entries
+        .map(|entry| if entry.path().is_dir() { stored(&entry.path()) } else { entry.metadata().unwrap().len() })
+        .sum()
 }
 
 fn ingest(input: &Input, dir: &Path) -> Value {
@@ -222,7 +224,7 @@ fn window(dir: &Path) -> Value {
     let (start, dense) = (20_000 * day, 20_045 * day + day / 2);
     let store = open(dir);
     for at in 0..SEGMENTS {
-        let time = start + at * 90 * day / SEGMENTS;
+        let time = start + at * (90 * day / SEGMENTS);
         let text = format!("segment {at} began");
         let record = Record {
             time: Nanos(time),
@@ -247,13 +249,29 @@ fn window(dir: &Path) -> Value {
         let (path, id, took) = (random() % 300, u128::from(random()) << 64 | u128::from(random()), random() % 5000);
         let user = format!("user{}", random() % 5000);
         let text = match at % 3 {
-            0 => format!("10.1.{}.{} - {user} \"GET /api/v1/item/{path}?id={id:x} HTTP/1.1\" 200 {took} \"-\" \"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.{path}.1 Safari/537.36\"", path % 256, took % 256),
-            1 => format!("{{\"level\":\"info\",\"msg\":\"request completed\",\"user\":\"{user}\",\"path\":\"/api/v2/{path}\",\"status\":200,\"duration_ms\":{took}.{path:03},\"trace_id\":\"{id:032x}\"}}"),
-            _ => format!("INFO 1 --- [nio-8080-exec-{}] com.acme.Order : Handled request for {user} in {took} ms (trace={id:032x})", at % 10),
+            0 => format!(
+                "10.1.{}.{} - {user} \"GET /api/v1/item/{path}?id={id:x} HTTP/1.1\" 200 {took} \"-\" \"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.{path}.1 Safari/537.36\"",
+                path % 256,
+                took % 256
+            ),
+            1 => format!(
+                "{{\"level\":\"info\",\"msg\":\"request completed\",\"user\":\"{user}\",\"path\":\"/api/v2/{path}\",\"status\":200,\"duration_ms\":{took}.{path:03},\"trace_id\":\"{id:032x}\"}}"
+            ),
+            _ => format!(
+                "INFO 1 --- [nio-8080-exec-{}] com.acme.Order : Handled request for {user} in {took} ms (trace={id:032x})",
+                at % 10
+            ),
         };
         let time = dense + at * 1_000_000_000 / LINES_A_SECOND + (random() % 1_000_000) as i64;
         let signature = Signature(at as u64 % 3);
-        batch.push(Owned { time, source: format!("web-{}", at % 40), stream: Stream::Stdout, severity: Rank(2), signature, text: text.into_bytes() });
+        batch.push(Owned {
+            time,
+            source: format!("web-{}", at % 40),
+            stream: Stream::Stdout,
+            severity: Rank(2),
+            signature,
+            text: text.into_bytes(),
+        });
         if batch.len() == 2000 {
             let records: Vec<Record> = batch.iter().map(Owned::record).collect();
             store.append(&[(&group(), &records)], &[]).unwrap();
@@ -298,8 +316,9 @@ fn fresh(dir: &Path) -> Value {
     for batch in 0..batches {
         let made = step * batch;
         std::thread::sleep((made + step).saturating_sub(start.elapsed()));
-        let texts: Vec<String> =
-            (0..per_batch).map(|line| format!("took {} ms in step {line} of id={:08x}", line * 7 % 900, batch * per_batch + line)).collect();
+        let texts: Vec<String> = (0..per_batch)
+            .map(|line| format!("took {} ms in step {line} of id={:08x}", line * 7 % 900, batch * per_batch + line))
+            .collect();
         let time = |line: usize| Nanos(1_772_323_200_000_000_000 + made.as_nanos() as i64 + line as i64 * 20_000);
         let records: Vec<Record> = texts
             .iter()
@@ -317,11 +336,12 @@ fn fresh(dir: &Path) -> Value {
         store.append(&[(&group(), &records)], &[]).unwrap();
         store.maintain(time(0)).unwrap();
         // The oldest line of the batch has waited longest.
-        let query = Query { text: Some(Text::Literal(texts[0].clone().into_bytes())), from: time(0), ..Query::default() };
+        let query =
+            Query { text: Some(Text::Literal(texts[0].clone().into_bytes())), from: time(0), ..Query::default() };
         assert_eq!(store.read(&query).unwrap().lines.len(), 1);
         latency.push((start.elapsed() - made).as_secs_f64() * 1000.0);
     }
     latency.sort_by(f64::total_cmp);
-    let rate = f64::from(per_batch as u32 * batches) / start.elapsed().as_secs_f64();
+    let rate = f64::from(per_batch * batches) / start.elapsed().as_secs_f64();
     json!({"lines_per_s": rate, "p50_ms": latency[latency.len() / 2], "p99_ms": latency[latency.len() * 99 / 100]})
 }

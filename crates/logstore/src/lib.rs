@@ -59,10 +59,10 @@
 //! | `source`, `class` | number in the block's rows `sources` (pairs of resource and instance) and `classes` (triples of stream, severity and signature) |
 //! | 0, 1, ... | the values of a slot |
 //!
-//! A list of one value holds for all lines. When `code` and another list are there, `code` numbers the entries of that
-//! list. `refer` says what numbers are counted from: `-` from zero, `previous` from the line before, `day` from the time
-//! of day of the line, `epoch<n>` from the line's time in units of n nanoseconds; `@<part>` says that the value is the
-//! list's entry for the code of that part. Differences are zigzag-coded: 0, -1, 1, -2.
+//! A list of one value holds for all lines. `refer` says what the list is: with `#` a table whose entries `code` numbers,
+//! with `@<part>` a table for the codes of that part, else the values, where numbers are counted from: `-` from zero, `previous` from the line before, `day` from the time
+//! of day of the line, `epoch<n>` from the line's time in units of n nanoseconds. Differences are zigzag-coded: 0, -1, 1,
+//! -2. Numbers are in `code` when all of them fit, else in `num`.
 //!
 //! This program (it is a test) gives all lines of a segment back, with nothing but PyArrow:
 //!
@@ -95,7 +95,7 @@
 //!     table = row["text"] or row["num"] or row["wide"]
 //!     found = [table[at] for at in code] if table and code else table or code
 //!     found = found * len(times) if len(found) == 1 else found
-//!     if refer[0] in "-@": return found
+//!     if refer[0] in "-#@": return found
 //!     found = [(value & 2**64 - 1) >> 1 ^ -(value & 1) for value in found]
 //!     if part == "time": return [time * int(refer[5:]) for time in accumulate(found)]
 //!     if refer == "previous": return list(accumulate(found))

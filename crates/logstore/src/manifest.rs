@@ -193,14 +193,8 @@ impl Manifest {
         }
         let damaged = !input.0.is_empty();
         let file = OpenOptions::new().append(true).create(true).open(&path).map_err(file("open", &path))?;
-        let mut manifest = Self {
-            path,
-            file,
-            len: 0,
-            segments: BTreeMap::new(),
-            removed: BTreeSet::new(),
-            floors: BTreeMap::new(),
-        };
+        let mut manifest =
+            Self { path, file, len: 0, segments: BTreeMap::new(), removed: BTreeSet::new(), floors: BTreeMap::new() };
         entries.into_iter().for_each(|entry| manifest.apply(entry));
         manifest.rewrite(folder)?;
         Ok((manifest, damaged))

@@ -27,8 +27,11 @@ impl Objects {
     /// When the directory cannot be made or used.
     pub fn directory(path: &Path) -> Result<Self, StoreError> {
         std::fs::create_dir_all(path).map_err(file("make", path))?;
-        let store = LocalFileSystem::new_with_prefix(path)
-            .map_err(|source| StoreError::Object { action: "open", name: path.display().to_string(), source })?;
+        let store = LocalFileSystem::new_with_prefix(path).map_err(|source| StoreError::Object {
+            action: "open",
+            name: path.display().to_string(),
+            source,
+        })?;
         Self::new(Arc::new(store.with_fsync(true)))
     }
 

@@ -144,9 +144,9 @@ impl Part {
         let classes: Vec<u32> = batch.classes.iter().map(|class| tables.class(*class)).collect();
         let translate = |table: &[u32], numbers: &[[u8; 4]], to: &mut Vec<u32>| {
             let numbers = numbers.get(range.clone()).unwrap_or_default();
-            to.extend(numbers.iter().map(|number| {
-                table.get(u32::from_le_bytes(*number) as usize).copied().unwrap_or(0)
-            }));
+            to.extend(
+                numbers.iter().map(|number| table.get(u32::from_le_bytes(*number) as usize).copied().unwrap_or(0)),
+            );
         };
         let times = batch.times.get(range.clone()).unwrap_or_default();
         let (mut earliest, mut latest) = (self.earliest.0, self.latest.0);

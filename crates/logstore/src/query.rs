@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use memchr::memmem::Finder;
 use regex::bytes::Regex;
@@ -9,6 +10,7 @@ use regex_syntax::hir::literal::{ExtractKind, Extractor};
 use regex_syntax::hir::{Hir, HirKind};
 
 use crate::error::StoreError;
+use crate::part::Partition;
 use crate::types::{Day, Group, Line, Nanos, Rank, Signature};
 
 /// Which lines, in which order, and how many at once.
@@ -102,8 +104,7 @@ pub(crate) struct Key {
     pub time: i64,
     /// First commit of the segment that the line is in, or will be in.
     pub first: u64,
-    pub group: Group,
-    pub day: Day,
+    pub partition: Arc<Partition>,
     /// Place among the lines of the same time there.
     pub tie: u64,
 }
@@ -114,9 +115,9 @@ pub struct Cursor(pub(crate) Key);
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Key { time, first, group, day, tie } = &self.0;
-        write!(f, "{time}.{first}.{}.{tie}.", day.0)?;
-        group.0.bytes().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let Key { time, first, partition, tie } = &self.0;
+        write!(f, "{time}.{first}.{}.{tie}.", partition.day.0)?;
+        partition.group.0.bytes().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -131,7 +132,8 @@ impl FromStr for Cursor {
             let (pairs, odd) = parts.next()?.as_bytes().as_chunks::<2>();
             let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
             let group = Group(String::from_utf8(pairs.iter().map(byte).collect::<Option<_>>()?).ok()?);
-            (odd.is_empty() && parts.next().is_none()).then_some(Key { time, first, group, day, tie })
+            let partition = Arc::new(Partition { group, day });
+            (odd.is_empty() && parts.next().is_none()).then_some(Key { time, first, partition, tie })
         };
         parse().map(Self).ok_or_else(|| StoreError::BadCursor { got: text.to_owned() })
     }

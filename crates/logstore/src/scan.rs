@@ -1,6 +1,7 @@
 //! Finds a query's lines in one part of the store: a segment, or lines in memory.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::part::{Part, Partition};
 use crate::query::{Key, Matcher, Order, Query};
@@ -82,7 +83,13 @@ impl Found<'_> {
     }
 }
 
-fn line(partition: &Partition, time: i64, source: Option<&(String, String)>, class: Option<&[u64; 3]>, text: &[u8]) -> Line {
+fn line(
+    partition: &Partition,
+    time: i64,
+    source: Option<&(String, String)>,
+    class: Option<&[u64; 3]>,
+    text: &[u8],
+) -> Line {
     let (resource, instance) = source.cloned().unwrap_or_default();
     let [stream, severity, signature] = class.copied().unwrap_or_default();
     Line {
@@ -100,9 +107,11 @@ fn line(partition: &Partition, time: i64, source: Option<&(String, String)>, cla
 /// The wanted lines that are in memory, in the query's order, as many as a page takes.
 pub fn in_memory(part: &Part, wanted: &Wanted) -> Vec<(Key, Line)> {
     let mut found = Found { wanted, lines: Vec::new(), bytes: 0 };
-    let keep_source: Vec<bool> = part.tables.sources.iter().map(|(resource, _)| wanted.has_resource(resource)).collect();
+    let keep_source: Vec<bool> =
+        part.tables.sources.iter().map(|(resource, _)| wanted.has_resource(resource)).collect();
     let keep_class: Vec<bool> = part.tables.classes.iter().map(|class| wanted.has_class(class)).collect();
-    let kept = |flags: &[bool], number: Option<&u32>| number.and_then(|number| flags.get(*number as usize)) == Some(&true);
+    let kept =
+        |flags: &[bool], number: Option<&u32>| number.and_then(|number| flags.get(*number as usize)) == Some(&true);
     // Places are in order of arrival, so the tie of a line is its rank among equal times: sorting is stable.
     let mut places: Vec<(i64, u64, usize, u32)> = Vec::new();
     for (number, chunk) in part.chunks.iter().enumerate() {
@@ -119,6 +128,7 @@ pub fn in_memory(part: &Part, wanted: &Wanted) -> Vec<(Key, Line)> {
             }
         }
     }
+    let partition = Arc::new(part.partition.clone());
     // Chunk and line stand for arrival while sorting.
     wanted.sort(&mut places);
     for (time, _, number, at) in places {
@@ -128,8 +138,7 @@ pub fn in_memory(part: &Part, wanted: &Wanted) -> Vec<(Key, Line)> {
         let Some(chunk) = part.chunks.get(number) else { continue };
         let text = chunk.line(at as usize);
         let tie = tie(part, time, number, at as usize);
-        let Partition { group, day } = part.partition.clone();
-        let key = Key { time, first: part.first, group, day, tie };
+        let key = Key { time, first: part.first, partition: partition.clone(), tie };
         if !wanted.is_behind(&key) || wanted.matcher.regex.is_some() && !wanted.matcher.matches(text) {
             continue;
         }
@@ -175,7 +184,7 @@ fn hits(text: &[u8], ends: &[usize], matcher: &Matcher) -> Option<Vec<u32>> {
 /// The wanted lines of a segment, in the query's order, as many as a page takes; and the payload looked at.
 pub fn in_segment<S: Source + ?Sized>(
     source: &S,
-    partition: &Partition,
+    partition: &Arc<Partition>,
     first: u64,
     wanted: &Wanted,
 ) -> Result<(Vec<(Key, Line)>, usize), ReadError> {
@@ -201,7 +210,7 @@ pub fn in_segment<S: Source + ?Sized>(
 
 struct Search<'s, 'b, S: Source + ?Sized> {
     block: &'s Block<'b, S>,
-    partition: &'s Partition,
+    partition: &'s Arc<Partition>,
     first: u64,
     wanted: &'s Wanted<'s>,
 }
@@ -305,15 +314,16 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
         found: &mut Found,
     ) -> Result<(), ReadError> {
         let matcher = &self.wanted.matcher;
-        let Partition { group, day } = self.partition;
-        let key = |time, tie| Key { time, first: self.first, group: group.clone(), day: *day, tie };
+        let key = |time, tie| Key { time, first: self.first, partition: self.partition.clone(), tie };
         let mut matched = Vec::new();
         let mut text = Vec::new();
         let needs_text = !matcher.literals.is_empty();
         batch.sort_unstable_by_key(|(_, _, layout, line)| (*layout, *line));
         for candidate in batch.iter() {
             let (time, tie, number, line) = *candidate;
-            if self.wanted.after.as_ref().is_some_and(|after| after.time == time) && !self.wanted.is_behind(&key(time, tie)) {
+            if self.wanted.after.as_ref().is_some_and(|after| after.time == time)
+                && !self.wanted.is_behind(&key(time, tie))
+            {
                 continue;
             }
             let Some(Some(layout)) = known.get_mut(number) else { continue };

@@ -69,7 +69,8 @@ fn block_len(part: &Part, places: &[Place], most: usize) -> usize {
 
 fn lines<'a>(part: &'a Part, places: &[Place]) -> Lines<'a> {
     let of = |column: fn(&crate::part::Chunk) -> &Vec<u32>| -> Vec<u32> {
-        let value = |place: &Place| part.chunks.get(place.1 as usize).and_then(|chunk| column(chunk).get(place.2 as usize));
+        let value =
+            |place: &Place| part.chunks.get(place.1 as usize).and_then(|chunk| column(chunk).get(place.2 as usize));
         places.iter().map(|place| value(place).copied().unwrap_or(0)).collect()
     };
     Lines {
@@ -84,13 +85,8 @@ fn lines<'a>(part: &'a Part, places: &[Place]) -> Lines<'a> {
 
 /// All but the size of the file.
 fn describe(part: &Part) -> Segment {
-    let none = || ResourceShare {
-        resource: String::new(),
-        lines: 0,
-        payload: 0,
-        earliest: Nanos::MAX,
-        latest: Nanos::MIN,
-    };
+    let none =
+        || ResourceShare { resource: String::new(), lines: 0, payload: 0, earliest: Nanos::MAX, latest: Nanos::MIN };
     let mut by_source: Vec<ResourceShare> = part.tables.sources.iter().map(|_| none()).collect();
     for chunk in &part.chunks {
         for (line, (source, time)) in chunk.sources.iter().zip(&chunk.times).enumerate() {

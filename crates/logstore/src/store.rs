@@ -41,7 +41,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             segment_bytes: 64 << 20,
-            block_bytes: 64 << 20,
+            block_bytes: 32 << 20,
             unsealed_bytes: 256 << 20,
             max_age: Nanos(3_600_000_000_000),
             record_bytes: 64 << 10,
@@ -139,7 +139,8 @@ struct State {
 
 impl State {
     fn unsealed(&self) -> usize {
-        self.open.values().map(Part::memory).sum::<usize>() + self.frozen.iter().map(|part| part.memory()).sum::<usize>()
+        self.open.values().map(Part::memory).sum::<usize>()
+            + self.frozen.iter().map(|part| part.memory()).sum::<usize>()
     }
 
     fn take(&mut self, number: u64, commit: wal::Commit) {
@@ -184,8 +185,13 @@ impl Store {
         std::fs::create_dir_all(dir).map_err(file("make", dir))?;
         let held = hold(dir)?;
         let (manifest, _) = Manifest::open(dir)?;
-        let mut state =
-            State { open: BTreeMap::new(), frozen: VecDeque::new(), manifest, marks: BTreeMap::new(), aside: BTreeMap::new() };
+        let mut state = State {
+            open: BTreeMap::new(),
+            frozen: VecDeque::new(),
+            manifest,
+            marks: BTreeMap::new(),
+            aside: BTreeMap::new(),
+        };
         let mut report = OpenReport::default();
         reconcile(&objects, &mut state, &mut report)?;
         let files = wal::list(dir)?;
@@ -357,7 +363,8 @@ impl Store {
         let turn = lock(&self.sealing)?;
         let mut state = lock(&self.state)?;
         let mut left = state.open.values().map(Part::memory).sum::<usize>();
-        let mut by_size: Vec<_> = state.open.iter().map(|(partition, part)| (part.memory(), partition.clone())).collect();
+        let mut by_size: Vec<_> =
+            state.open.iter().map(|(partition, part)| (part.memory(), partition.clone())).collect();
         by_size.sort_unstable_by(|a, b| b.cmp(a));
         let mut due = Vec::new();
         for (size, partition) in by_size {
@@ -378,8 +385,7 @@ impl Store {
             // says that all before it is sealed.
             let Some(part) = lock(&self.state)?.frozen.front().cloned() else { break };
             let name = part.partition.group.0.clone();
-            let (segment, bytes) =
-                seal(&part, self.form()).map_err(|source| StoreError::Encode { name, source })?;
+            let (segment, bytes) = seal(&part, self.form()).map_err(|source| StoreError::Encode { name, source })?;
             self.objects.put(&segment.name, bytes)?;
             let mut state = lock(&self.state)?;
             state.manifest.commit(vec![Entry::Sealed(Arc::new(segment))])?;
@@ -475,9 +481,11 @@ impl Store {
                 page.looked_at.skipped += 1;
             } else if let Some(why) = state.aside.get(&segment.name) {
                 page.aside.push(Aside { name: segment.name.clone(), why: why.clone() });
-            } else if segment.resources.iter().any(|share| {
-                wanted.has_resource(&share.resource) && wanted.overlaps(share.earliest, share.latest)
-            }) {
+            } else if segment
+                .resources
+                .iter()
+                .any(|share| wanted.has_resource(&share.resource) && wanted.overlaps(share.earliest, share.latest))
+            {
                 places.push(Place::Sealed(segment.clone()));
             } else {
                 page.looked_at.skipped += 1;
@@ -495,7 +503,7 @@ impl Store {
     /// `Err` says what to tell of the segment, if anything.
     fn in_sealed(&self, segment: &Segment, wanted: &Wanted) -> Result<Vec<(Key, Line)>, Option<Aside>> {
         let source = Object::new(&self.objects, segment).map_err(|error| self.set_aside(segment, &error))?;
-        in_segment(&source, &segment.partition(), segment.first, wanted)
+        in_segment(&source, &Arc::new(segment.partition()), segment.first, wanted)
             .map(|(lines, _)| lines)
             .map_err(|error| self.set_aside(segment, &error))
     }
@@ -533,7 +541,8 @@ impl Store {
                 segment.latest < time && segment.resources.iter().all(|share| share.resource == *resource)
             }
         };
-        let old: Vec<Arc<Segment>> = state.manifest.segments.values().filter(|segment| is_old(segment)).cloned().collect();
+        let old: Vec<Arc<Segment>> =
+            state.manifest.segments.values().filter(|segment| is_old(segment)).cloned().collect();
         let mut entries: Vec<Entry> = old.iter().map(|segment| Entry::Removed(segment.name.clone())).collect();
         let mut lines: u64 = old.iter().map(|segment| segment.lines).sum();
         if let Selector::Group(group) = selector {
@@ -676,7 +685,7 @@ struct Bytes<'a> {
 }
 
 impl Source for Bytes<'_> {
-    fn len(&self) -> usize {
+    fn size(&self) -> usize {
         self.len
     }
 
@@ -708,10 +717,10 @@ impl<'a> Object<'a> {
 }
 
 impl Source for Object<'_> {
-    fn len(&self) -> usize {
+    fn size(&self) -> usize {
         match self {
             Self::Whole(bytes) => bytes.len(),
-            Self::Parts(bytes) => bytes.len(),
+            Self::Parts(bytes) => bytes.len,
         }
     }
 
@@ -722,4 +731,3 @@ impl Source for Object<'_> {
         }
     }
 }
-

@@ -35,7 +35,12 @@ fn path_of(folder: &Path, first: u64) -> PathBuf {
 
 impl Wal {
     /// A new file behind those that `files` names, which begins with `marks`.
-    pub fn create(folder: &Path, mut files: Vec<u64>, first: u64, marks: &[(MarkKey, Vec<u8>)]) -> Result<Self, StoreError> {
+    pub fn create(
+        folder: &Path,
+        mut files: Vec<u64>,
+        first: u64,
+        marks: &[(MarkKey, Vec<u8>)],
+    ) -> Result<Self, StoreError> {
         let path = path_of(folder, first);
         let mut frame = vec![0; HEAD];
         put_u64(&mut frame, 0);
@@ -101,7 +106,8 @@ pub fn list(folder: &Path) -> Result<Vec<u64>, StoreError> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(file("list", folder))? {
         let name = entry.map_err(file("list", folder))?.file_name();
-        let first = name.to_str().and_then(|name| name.strip_suffix(".wal")).and_then(|first| first.parse::<u64>().ok());
+        let first =
+            name.to_str().and_then(|name| name.strip_suffix(".wal")).and_then(|first| first.parse::<u64>().ok());
         files.extend(first);
     }
     files.sort_unstable();

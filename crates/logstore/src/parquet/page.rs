@@ -54,9 +54,13 @@ impl<'a> FromIterator<&'a [u8]> for Texts {
 
 /// Appends `N` planes: the lowest byte of every value, then the next.
 pub fn split<const N: usize>(values: impl ExactSizeIterator<Item = [u8; N]> + Clone, out: &mut Vec<u8>) {
-    out.reserve(N * values.len());
-    for plane in 0..N {
-        out.extend(values.clone().filter_map(|value| value.get(plane).copied()));
+    let (start, count) = (out.len(), values.len());
+    out.resize(start + N * count, 0);
+    let planes = out.get_mut(start..).unwrap_or_default().chunks_exact_mut(count.max(1));
+    for (plane, bytes) in planes.enumerate() {
+        for (place, value) in bytes.iter_mut().zip(values.clone()) {
+            *place = value.get(plane).copied().unwrap_or(0);
+        }
     }
 }
 

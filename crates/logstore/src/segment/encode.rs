@@ -157,13 +157,18 @@ impl<'a, 'b> Block<'a, 'b> {
         }
         let (sources, classes) = (of(&lines.sources), of(&lines.classes));
         let mut coded = |values: &[u64], part| -> io::Result<Coded> {
-            let coded = code(values, usize::MAX, &mut self.counter).unwrap_or(Coded { dictionary: vec![], codes: vec![] });
+            let coded =
+                code(values, usize::MAX, &mut self.counter).unwrap_or(Coded { dictionary: vec![], codes: vec![] });
             let num = coded.dictionary.iter().map(|value| *value as i64).collect();
             // A list of one value holds for every line.
             let code = if coded.dictionary.len() > 1 { coded.codes.clone() } else { Vec::new() };
             let what = what(part, Refer::Zero);
             let row = Row { what: what.to_string(), num, code, ..Row::default() };
-            if row.bytes() >= BIG { self.file.row(&row)? } else { self.small.push((order(what), row)) }
+            if row.bytes() >= BIG {
+                self.file.row(&row)?
+            } else {
+                self.small.push((order(what), row))
+            }
             Ok(coded)
         };
         let sources = coded(&sources, Part::Source)?;
@@ -215,7 +220,8 @@ impl<'a, 'b> Block<'a, 'b> {
         keys: &mut Vec<Key>,
         open: &mut Vec<u8>,
     ) -> io::Result<bool> {
-        let column: Vec<u64> = from.values.iter().skip(slot.at).step_by(stride).copied().collect();
+        let column: Vec<u64> =
+            from.values.chunks_exact(stride.max(1)).map(|values| values.get(slot.at).copied().unwrap_or(0)).collect();
         if slot.kind.holds() == Holds::Wide {
             return self.wide(what, slot, from, stride, column).map(|()| true);
         }
@@ -243,6 +249,7 @@ impl<'a, 'b> Block<'a, 'b> {
         match coded {
             None => self.put(values(what, &column, shaper), order(what))?,
             Some(coded) => {
+                let what = What { refer: Refer::Table, ..what };
                 let mut row = values(what, &coded.dictionary, shaper);
                 row.code = coded.codes;
                 if coded.dictionary.len() <= MAX_KEYS {
@@ -300,7 +307,7 @@ impl<'a, 'b> Block<'a, 'b> {
         let mut list: Vec<u64> = match refer {
             Refer::Previous => (0..len).map(step).collect(),
             Refer::Day | Refer::Epoch(_) => (0..len).map(|at| apart(at, refer)).collect(),
-            Refer::Zero | Refer::Codes(_) => column.to_vec(),
+            Refer::Zero | Refer::Table | Refer::Codes(_) => column.to_vec(),
         };
         if refer != Refer::Previous && list.iter().all(|value| Some(value) == list.first()) {
             list.truncate(1);
@@ -376,7 +383,8 @@ fn order(what: What) -> u64 {
         Refer::Previous => 1,
         Refer::Day => 2,
         Refer::Epoch(_) => 3,
-        Refer::Codes(_) => 4,
+        Refer::Table => 4,
+        Refer::Codes(_) => 5,
     };
     let [a, b] = what.kind.code();
     part << 56 | refer << 48 | u64::from(a) << 40 | u64::from(b) << 32 | u64::from(what.layout)

@@ -238,7 +238,9 @@ impl Want<'_> {
                 let mut text = Vec::new();
                 lines.filter_mut(count, |line| {
                     // Few numbers are large enough to have these digits.
-                    let Some(number) = numbers.get(line as usize).filter(|number| **number >= least) else { return false };
+                    let Some(number) = numbers.get(line as usize).filter(|number| **number >= least) else {
+                        return false;
+                    };
                     text.clear();
                     kind.put_num(*number, &mut text);
                     self.holds(&text, finder)

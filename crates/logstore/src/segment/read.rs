@@ -31,14 +31,14 @@ pub fn or_corrupt<T>(value: Option<T>, what: &'static str) -> Result<T> {
 /// Where a segment's bytes are.
 pub trait Source {
     /// Bytes in all.
-    fn len(&self) -> usize;
+    fn size(&self) -> usize;
     /// Exactly the bytes of `range`.
     fn read(&self, range: Range<usize>) -> io::Result<Vec<u8>>;
 }
 
 impl Source for [u8] {
-    fn len(&self) -> usize {
-        <[u8]>::len(self)
+    fn size(&self) -> usize {
+        self.len()
     }
 
     fn read(&self, range: Range<usize>) -> io::Result<Vec<u8>> {
@@ -51,7 +51,7 @@ const TAIL: usize = 16 * 1024;
 
 /// The footer of a segment.
 pub fn footer(source: &(impl Source + ?Sized)) -> Result<Footer> {
-    let len = source.len();
+    let len = source.size();
     let fetch = |from: usize| source.read(from..len).map_err(ReadError::Fetch);
     let mut tail = fetch(len.saturating_sub(TAIL))?;
     let wanted = or_corrupt(footer_len(&tail).filter(|wanted| *wanted <= len), "footer")?;
@@ -70,6 +70,8 @@ pub struct Block<'a, S: Source + ?Sized> {
     code: Lists<Vec<u32>>,
     num: Lists<Vec<i64>>,
     wide: Lists<Vec<[u8; WIDE]>>,
+    /// The tables of rows that have one.
+    tables: Vec<OnceCell<Rc<Texts>>>,
     pub layouts: Vec<Layout>,
     /// Resource and instance of each source.
     pub sources: Vec<(String, String)>,
@@ -149,6 +151,7 @@ impl<'a, S: Source + ?Sized> Block<'a, S> {
             code: Lists::default(),
             num: Lists::default(),
             wide: Lists::default(),
+            tables: (0..group.rows).map(|_| OnceCell::new()).collect(),
             layouts: Vec::new(),
             sources: Vec::new(),
             classes: Vec::new(),
@@ -264,12 +267,6 @@ impl<'a, S: Source + ?Sized> Block<'a, S> {
         Ok(List { page: values.clone(), range })
     }
 
-    /// Number of values of a list, without decompressing it.
-    fn len_of<T>(&self, lists: &Lists<T>, column: Column, row: usize) -> Result<usize> {
-        let (_, pages) = self.pages_of(lists, column)?;
-        Ok(pages.list(row).map_or(0, |(_, range)| range.len()))
-    }
-
     fn pages_of<'l, T>(&self, lists: &'l Lists<T>, column: Column) -> Result<&'l (Vec<u8>, Pages)> {
         match lists.column.get() {
             Some(column) => Ok(column),
@@ -350,17 +347,17 @@ impl<'a, S: Source + ?Sized> Block<'a, S> {
         let row = or_corrupt(row, "sources and classes")?;
         let table = self.nums(row)?;
         let in_table = table.slice().iter().all(|entry| usize::try_from(*entry).is_ok_and(|entry| entry < limit));
-        let codes = self.len_of(&self.code, Column::Code, row)?;
-        let counted = codes == count || codes == 0 && table.range.len() == 1;
-        or_corrupt((in_table && counted).then_some(Coded { table, codes: None, row }), "sources and classes")
+        let coded = Coded { table, codes: None, row, count };
+        or_corrupt(in_table.then_some(coded), "sources and classes")
     }
 
     /// Makes [`Coded::get`] answer for each line.
     pub fn load(&self, coded: &mut Coded) -> Result<()> {
-        if coded.codes.is_none() {
+        if coded.codes.is_none() && coded.table.range.len() != 1 {
             let codes = self.codes(coded.row)?;
             let in_codes = codes.slice().iter().all(|code| (*code as usize) < coded.table.range.len());
-            coded.codes = Some(or_corrupt(in_codes.then_some(codes), "sources and classes")?);
+            let counted = codes.range.len() == coded.count || codes.range.is_empty() && coded.table.range.len() == 1;
+            coded.codes = Some(or_corrupt((in_codes && counted).then_some(codes), "sources and classes")?);
         }
         Ok(())
     }
@@ -371,26 +368,38 @@ impl<'a, S: Source + ?Sized> Block<'a, S> {
     }
 
     /// The distinct values of a slot as they are printed, when it has a dictionary.
-    pub fn table(&self, layout: &Layout, slot: usize) -> Result<Option<Texts>> {
+    pub fn table(&self, layout: &Layout, slot: usize) -> Result<Option<Rc<Texts>>> {
         let (row, what) = *or_corrupt(layout.slots.get(slot), "slot")?;
-        let follows = matches!(what.refer, Refer::Codes(_));
-        let (texts, nums) = (self.texts(row)?, self.nums(row)?);
-        let direct = self.len_of(&self.code, Column::Code, row)? == 0 && !follows;
-        if direct || texts.range.is_empty() && nums.range.is_empty() {
+        if !matches!(what.refer, Refer::Table | Refer::Codes(_)) {
             return Ok(None);
         }
-        let mut table = Texts::default();
-        for text in texts.iter() {
-            what.kind.put_text(text, &mut table.bytes);
-            table.end();
+        let cell = or_corrupt(self.tables.get(row), "slot")?;
+        if let Some(table) = cell.get() {
+            return Ok(Some(table.clone()));
         }
-        if texts.range.is_empty() {
-            for num in nums.slice() {
-                what.kind.put_num(*num as u64, &mut table.bytes);
+        let table = Rc::new(self.read_table(row, what.kind)?);
+        Ok(Some(cell.get_or_init(|| table).clone()))
+    }
+
+    fn read_table(&self, row: usize, kind: Kind) -> Result<Texts> {
+        let mut table = Texts::default();
+        if kind.holds() != Holds::Text {
+            for num in self.nums(row)?.slice() {
+                kind.put_num(*num as u64, &mut table.bytes);
                 table.end();
             }
+            return Ok(table);
         }
-        Ok(Some(table))
+        let texts = self.texts(row)?;
+        if kind == Kind::Word {
+            let (bytes, ends) = texts.joined();
+            return Ok(Texts { bytes: bytes.to_vec(), ends: ends.map(|end| end as u32).collect() });
+        }
+        for text in texts.iter() {
+            kind.put_text(text, &mut table.bytes);
+            table.end();
+        }
+        Ok(table)
     }
 
     /// The codes behind [`Self::table`], each checked to be below `limit`.
@@ -454,7 +463,7 @@ impl<'a, S: Source + ?Sized> Block<'a, S> {
                     *number = clock_of(*time, what.kind, what.refer).wrapping_add(unzigzag(*number)) as u64;
                 }
             }
-            Refer::Codes(_) => return Err(ReadError::Corrupt("values")),
+            Refer::Table | Refer::Codes(_) => return Err(ReadError::Corrupt("values")),
         }
         Ok(numbers)
     }
@@ -465,6 +474,7 @@ pub struct Coded {
     pub table: List<Vec<i64>>,
     codes: Option<List<Vec<u32>>>,
     row: usize,
+    count: usize,
 }
 
 impl Coded {
@@ -485,7 +495,7 @@ impl Coded {
 /// The values of a slot, ready to be printed.
 pub enum Values {
     Num(Vec<u64>),
-    Coded { table: Texts, codes: List<Vec<u32>> },
+    Coded { table: Rc<Texts>, codes: List<Vec<u32>> },
     Text(List<Texts>),
     Wide(List<Vec<[u8; WIDE]>>),
 }

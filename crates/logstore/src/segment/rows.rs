@@ -34,6 +34,8 @@ pub enum Refer {
     Day,
     /// The line's own time in units of so many nanoseconds.
     Epoch(u64),
+    /// The list is a table, and the row's own codes number its entries.
+    Table,
     /// A table for the codes of another part: the value follows from that one.
     Codes(CodeOf),
 }
@@ -65,6 +67,7 @@ impl fmt::Display for Refer {
             Self::Previous => f.write_str("previous"),
             Self::Day => f.write_str("day"),
             Self::Epoch(unit) => write!(f, "epoch{unit}"),
+            Self::Table => f.write_str("#"),
             Self::Codes(CodeOf::Source) => f.write_str("@source"),
             Self::Codes(CodeOf::Slot(slot)) => write!(f, "@{slot}"),
         }
@@ -103,6 +106,7 @@ impl What {
             "-" => Refer::Zero,
             "previous" => Refer::Previous,
             "day" => Refer::Day,
+            "#" => Refer::Table,
             "@source" => Refer::Codes(CodeOf::Source),
             other => match other.strip_prefix('@') {
                 Some(slot) => Refer::Codes(CodeOf::Slot(slot.parse().ok()?)),

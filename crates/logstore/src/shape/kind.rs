@@ -78,9 +78,7 @@ impl Kind {
             Self::Ip => of(15, |byte| byte.is_ascii_digit() || *byte == b'.'),
             Self::Spaces => of(MAX_SPACES, |byte| *byte == b' '),
             Self::Hex(digits, Case::Lower) => of(usize::from(digits), is_lower_hex),
-            Self::Hex(digits, Case::Upper) => {
-                of(usize::from(digits), |byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
-            }
+            Self::Hex(digits, Case::Upper) => of(usize::from(digits), |byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F')),
             Self::Uuid => of(36, |byte| is_lower_hex(byte) || *byte == b'-'),
         }
     }
@@ -230,6 +228,7 @@ fn is_lower_hex(byte: &u8) -> bool {
 /// Longest run of spaces that is a slot.
 pub const MAX_SPACES: usize = 256;
 
+#[expect(clippy::indexing_slicing, reason = "computed while compiling: out of bounds would not build")]
 const PAIRS: [[u8; 2]; 100] = {
     let mut pairs = [[b'0'; 2]; 100];
     let mut at = 0;
@@ -280,6 +279,7 @@ fn clock(value: u64, digits: u8, separator: u8, out: &mut Vec<u8>) {
     }
 }
 
+#[expect(clippy::indexing_slicing, reason = "computed while compiling: out of bounds would not build")]
 const fn hex_pairs(digits: &[u8; 16]) -> [[u8; 2]; 256] {
     let mut pairs = [[0; 2]; 256];
     let mut at = 0;

@@ -5,7 +5,6 @@ mod kind;
 mod scan;
 mod tree;
 
-
 pub use intern::Interner;
 pub use kind::{Holds, Kind, Piece, pieces};
 use scan::Scan;

@@ -9,6 +9,7 @@ const UPPER_HEX: u8 = 4;
 const LETTER: u8 = 8;
 
 /// What each byte can be part of.
+#[expect(clippy::indexing_slicing, reason = "computed while compiling: out of bounds would not build")]
 const CLASS: [u8; 256] = {
     let mut class = [0; 256];
     let mut byte = 0;
@@ -180,10 +181,12 @@ fn run(line: &[u8], start: usize) -> (usize, u8) {
 
 fn token(line: &[u8], start: usize) -> Token {
     let (end, classes) = run(line, start);
-    if end - start == 8 && peek(line, end) == b'-' && classes & !(DIGIT | LOWER_HEX) == 0 {
-        if let Some(uuid) = uuid(line, start) {
-            return uuid;
-        }
+    if end - start == 8
+        && peek(line, end) == b'-'
+        && classes & !(DIGIT | LOWER_HEX) == 0
+        && let Some(uuid) = uuid(line, start)
+    {
+        return uuid;
     }
     if classes == DIGIT {
         return number(line, start, end);
@@ -285,15 +288,17 @@ fn decimal(digits: &[u8]) -> Option<u64> {
 /// A token that is digits only, and what may follow it: a time of day, an address, a fraction.
 fn number(line: &[u8], start: usize, end: usize) -> Token {
     let next = peek(line, end);
-    if next == b':' && end - start == 2 {
-        if let Some(clock) = clock(line, start) {
-            return clock;
-        }
+    if next == b':'
+        && end - start == 2
+        && let Some(clock) = clock(line, start)
+    {
+        return clock;
     }
-    if next == b'.' && class(peek(line, end + 1)) == DIGIT {
-        if let Some(dotted) = dotted(line, start, end) {
-            return dotted;
-        }
+    if next == b'.'
+        && class(peek(line, end + 1)) == DIGIT
+        && let Some(dotted) = dotted(line, start, end)
+    {
+        return dotted;
     }
     integer(line, start, end)
 }

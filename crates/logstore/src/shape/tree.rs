@@ -71,7 +71,8 @@ impl Tree {
         while let Some(first) = text.first() {
             let Some(node) = self.nodes.get(at) else { return at };
             let known = node.constants.iter().position(|(constant, _)| constant.first() == Some(first));
-            let Some((index, (constant, next))) = known.and_then(|index| Some((index, node.constants.get(index)?))) else {
+            let Some((index, (constant, next))) = known.and_then(|index| Some((index, node.constants.get(index)?)))
+            else {
                 let next = self.new_node();
                 if let Some(node) = self.nodes.get_mut(at) {
                     node.constants.push((text.into(), next));

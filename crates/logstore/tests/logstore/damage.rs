@@ -9,8 +9,11 @@ use crate::place::{Place, START, everything, group, record, texts};
 fn two() -> Place {
     let place = Place::new();
     let (store, _) = place.open();
-    let lines: Vec<String> = (0..300).map(|at| format!("worker-{} took {} ms, trace={:032x}", at % 7, at * 3, u128::MAX / (at + 1))).collect();
-    let records: Vec<_> = lines.iter().enumerate().map(|(at, line)| record(START + at as i64 * 1003, line.as_bytes())).collect();
+    let lines: Vec<String> = (0..300)
+        .map(|at| format!("worker-{} took {} ms, trace={:032x}", at % 7, at * 3, u128::MAX / (at + 1)))
+        .collect();
+    let records: Vec<_> =
+        lines.iter().enumerate().map(|(at, line)| record(START + at as i64 * 1003, line.as_bytes())).collect();
     store.append(&[(&group(), &records), (&Group("other".to_owned()), &[record(START, b"alone")])], &[]).unwrap();
     store.seal().unwrap();
     place

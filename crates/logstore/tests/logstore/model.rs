@@ -26,9 +26,9 @@ fn kept() -> impl Strategy<Value = Kept> {
     ];
     // Few distinct times, so that many are equal; three days.
     let time = (0i64..3, 0i64..40).prop_map(|(day, step)| START + day * 86_400_000_000_000 + step * 1_000_000_000);
-    (time, 0usize..2, 0usize..3, 0u8..4, 0u64..3, text).prop_map(|(time, group, resource, severity, signature, text)| {
-        Kept { time, group, resource, severity, signature, text }
-    })
+    (time, 0usize..2, 0usize..3, 0u8..4, 0u64..3, text).prop_map(
+        |(time, group, resource, severity, signature, text)| Kept { time, group, resource, severity, signature, text },
+    )
 }
 
 #[derive(Clone, Debug)]
@@ -208,7 +208,8 @@ proptest! {
 fn equal_times_keep_their_order() {
     let place = Place::new();
     let (store, _) = place.open();
-    let texts: Vec<String> = (0..100).map(|at| if at % 3 == 0 { format!("a {at}") } else { format!("b={at} c") }).collect();
+    let texts: Vec<String> =
+        (0..100).map(|at| if at % 3 == 0 { format!("a {at}") } else { format!("b={at} c") }).collect();
     let records: Vec<_> = texts.iter().map(|text| crate::place::record(START, text.as_bytes())).collect();
     let mut query = Query { order: Order::OldestFirst, lines: 7, ..Query::default() };
     store.append(&[(&crate::place::group(), &records[..50])], &[]).unwrap();

@@ -18,7 +18,10 @@ fn python() -> PathBuf {
 fn program() -> String {
     let source = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).unwrap();
     let program = source.split("//! ```python\n").nth(1).unwrap().split("//! ```").next().unwrap();
-    program.lines().map(|line| line.trim_start_matches("//!").strip_prefix(' ').unwrap_or("").to_owned() + "\n").collect()
+    program
+        .lines()
+        .map(|line| line.trim_start_matches("//!").strip_prefix(' ').unwrap_or("").to_owned() + "\n")
+        .collect()
 }
 
 #[test]
@@ -27,9 +30,27 @@ fn pyarrow_gives_every_line_back() {
     let (store, _) = place.open_with(logstore::Config { block_bytes: 40_000, ..Default::default() });
     let lines: Vec<String> = (0..1500u64)
         .map(|at| match at % 5 {
-            0 => format!("2026-03-01T00:00:{:02}.{:03}Z took {}.{:02} ms from 10.0.{}.9", at / 60 % 60, at % 1000, at, at % 100, at % 256),
-            1 => format!("{{\"time\":{},\"id\":\"{:032x}\",\"n\":{at}}}", START / 1_000_000 + at as i64, u128::from(at) << 90),
-            2 => format!("trace {:016x} {:08X}A {:020x} worker-{}{:>9}|", at << 50, 0xdead_0000 + at, at << 30, at % 3, at),
+            0 => format!(
+                "2026-03-01T00:00:{:02}.{:03}Z took {}.{:02} ms from 10.0.{}.9",
+                at / 60 % 60,
+                at % 1000,
+                at,
+                at % 100,
+                at % 256
+            ),
+            1 => format!(
+                "{{\"time\":{},\"id\":\"{:032x}\",\"n\":{at}}}",
+                START / 1_000_000 + at as i64,
+                u128::from(at) << 90
+            ),
+            2 => format!(
+                "trace {:016x} {:08X}A {:020x} worker-{}{:>9}|",
+                at << 50,
+                0xdead_0000 + at,
+                at << 30,
+                at % 3,
+                at
+            ),
             3 => format!("host{} job 0{:03} {:08x}-0000-4000-8000-{:012x} \u{fc}", at % 7, at, at * 77, at),
             _ => format!("plain {}", "x".repeat((at % 90) as usize)),
         })
@@ -45,8 +66,7 @@ fn pyarrow_gives_every_line_back() {
         .iter()
         .map(|line| format!("{} {}", line.time.0, String::from_utf8(line.text.clone()).unwrap()))
         .collect();
-    let output =
-        Command::new(python()).arg("-c").arg(program()).arg(&place.segments()[0]).output().unwrap();
+    let output = Command::new(python()).arg("-c").arg(program()).arg(&place.segments()[0]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let told = String::from_utf8(output.stdout).unwrap();
     let mut told: Vec<&str> = told.lines().collect();

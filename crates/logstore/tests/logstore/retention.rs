@@ -17,7 +17,9 @@ fn deletes_a_groups_old_lines_sealed_or_not() {
     store.append(&[(&group(), &[record(START, b"first day"), record(START + DAY, b"second day")])], &[]).unwrap();
     store.append(&[(&other(), &[record(START, b"other")])], &[]).unwrap();
     store.seal().unwrap();
-    store.append(&[(&group(), &[record(START + 5, b"first day, late"), record(START + DAY, b"second day, late")])], &[]).unwrap();
+    store
+        .append(&[(&group(), &[record(START + 5, b"first day, late"), record(START + DAY, b"second day, late")])], &[])
+        .unwrap();
     let deleted = store.delete_before(&Selector::Group(group()), Nanos(START + DAY)).unwrap();
     assert_eq!(deleted, 2);
     let left = ["other", "second day", "second day, late"];
@@ -51,7 +53,10 @@ fn tells_what_each_resource_has() {
     assert_eq!(store.unsealed().unwrap()[&group()], (3, 11));
     store.seal().unwrap();
     let [segment] = &*store.segments().unwrap() else { panic!("one segment") };
-    assert_eq!((segment.lines, segment.payload, segment.earliest, segment.latest), (3, 11, Nanos(START), Nanos(START + 9)));
+    assert_eq!(
+        (segment.lines, segment.payload, segment.earliest, segment.latest),
+        (3, 11, Nanos(START), Nanos(START + 9))
+    );
     assert_eq!(segment.stored, std::fs::metadata(&place.segments()[0]).unwrap().len());
     let shares: Vec<_> = segment.resources.iter().map(|share| (&*share.resource, share.lines, share.payload)).collect();
     assert_eq!(shares, [("db", 2, 5), ("web", 1, 6)]);

@@ -100,7 +100,8 @@ fn keeps_what_each_line_says_of_itself() {
         let told: Vec<_> = lines.iter().map(|line| (&line.group, line.time, line.stream)).collect();
         let expected = [(&a, first.time, first.stream), (&a, one.time, one.stream), (&b, other.time, other.stream)];
         assert_eq!(told, expected);
-        let again: Vec<_> = lines.iter().map(|line| (&*line.resource, &*line.instance, line.severity, line.signature)).collect();
+        let again: Vec<_> =
+            lines.iter().map(|line| (&*line.resource, &*line.instance, line.severity, line.signature)).collect();
         let expected = [first, one, other].map(|r| (r.resource, r.instance, r.severity, r.signature));
         assert_eq!(again, expected);
         store.seal().unwrap();
