@@ -18,7 +18,9 @@ const MAX_STEPS: usize = 512;
 #[derive(Default)]
 struct Node {
     number: usize,
-    /// Constant texts that may come next; no two begin with the same byte.
+    /// First bytes of the constant texts that may come next, each once; kept apart so that choosing reads no text.
+    firsts: Vec<u8>,
+    /// Constant texts that may come next, in the same order.
     constants: Vec<(Box<[u8]>, usize)>,
     /// Kinds of slots that may come next.
     slots: Vec<(Kind, usize)>,
@@ -70,11 +72,12 @@ impl Tree {
     fn constant(&mut self, mut at: usize, mut text: &[u8]) -> usize {
         while let Some(first) = text.first() {
             let Some(node) = self.nodes.get(at) else { return at };
-            let known = node.constants.iter().position(|(constant, _)| constant.first() == Some(first));
+            let known = node.firsts.iter().position(|known| known == first);
             let Some((index, (constant, next))) = known.and_then(|index| Some((index, node.constants.get(index)?)))
             else {
                 let next = self.new_node();
                 if let Some(node) = self.nodes.get_mut(at) {
+                    node.firsts.push(*first);
                     node.constants.push((text.into(), next));
                 }
                 return next;
@@ -88,6 +91,7 @@ impl Tree {
                 let (head, tail): (Box<[u8]>, Box<[u8]>) = (head.into(), tail.into());
                 let between = self.new_node();
                 if let Some(node) = self.nodes.get_mut(between) {
+                    node.firsts.extend(tail.first());
                     node.constants.push((tail, next));
                 }
                 if let Some(place) = self.nodes.get_mut(at).and_then(|node| node.constants.get_mut(index)) {
@@ -111,7 +115,8 @@ impl Tree {
                 None if node.layout.is_some() => return node.layout,
                 None => None,
                 Some(first) => {
-                    let constant = node.constants.iter().find(|(constant, _)| constant.first() == Some(first));
+                    let at_first = node.firsts.iter().position(|known| known == first);
+                    let constant = at_first.and_then(|index| node.constants.get(index));
                     match constant.filter(|(text, _)| begins(rest, text)) {
                         Some((text, next)) => {
                             if !node.slots.is_empty() {
