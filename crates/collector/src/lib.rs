@@ -1,6 +1,7 @@
 //! The collector watches one Docker engine and tells what it observed, in order and without gaps. It decides nothing
 //! about what is wrong and changes nothing on the engine.
 
+mod archive;
 mod backoff;
 mod decide;
 mod grpc;
@@ -13,10 +14,13 @@ mod watch;
 mod wire;
 
 use std::error::Error;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use logstore::Nanos;
 use overseer_contract::v1::inventory_service_server::InventoryServiceServer;
+use overseer_contract::v1::log_service_server::LogServiceServer;
 use overseer_model::Timestamp;
 use overseer_provider_docker::DockerObserve;
 use overseer_provider_port::Observe;
@@ -28,9 +32,10 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
+use crate::archive::{Archive, ArchiveError, Logs};
 use crate::grpc::Inventory;
 use crate::logs::files::Files;
-use crate::logs::{Containers, Intake, Queues, Sighting};
+use crate::logs::{Containers, Intake, Queues, Sighting, States, Workloads};
 use crate::memory::Memory;
 use crate::publish::Publisher;
 use crate::store::Store;
@@ -42,6 +47,8 @@ pub const MIGRATIONS: Migrations =
 
 /// How long facts, and resources that were removed, can be asked for.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How far back the log of a container is read that was never read before.
+const LOGS_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -53,16 +60,40 @@ pub struct CollectorConfig {
     pub listing_every_s: u32,
 }
 
-/// The collector of the engine that the configuration names. The engine need not run yet.
+/// The collector of the engine that the configuration names. The engine need not run yet. `folder` is where it keeps
+/// the logs.
 ///
 /// # Errors
 /// When the address is none, or the store cannot be used.
-pub async fn build(base: Base, config: CollectorConfig) -> Result<Service, BuildError> {
+pub async fn build(base: Base, config: CollectorConfig, folder: &Path) -> Result<Service, BuildError> {
     let observe = DockerObserve::new(&config.docker_host, base.site.clone()).map_err(|source| BuildError::Config {
         what: "collector.docker_host cannot be used".to_owned(),
         source: Some(source.into()),
     })?;
-    build_with(base, &config, Arc::new(observe)).await
+    let (observe, workloads) = (Arc::new(observe), Workloads::default());
+    let (logs, known) = (folder.join("logs"), workloads.clone());
+    let opened = tokio::task::spawn_blocking(move || Archive::open(&logs, known)).await;
+    let archive =
+        opened.map_err(ArchiveError::from).and_then(|opened| opened).map_err(|source| BuildError::Config {
+            what: format!("the log store in {} cannot be used", folder.display()),
+            source: Some(source.into()),
+        })?;
+    let intake = Intake {
+        logs: observe.clone(),
+        sink: Arc::new(archive.clone()),
+        positions: Arc::new(archive.clone()),
+        retention: LOGS_KEPT,
+        workloads,
+        states: States::default(),
+        files: vec![],
+    };
+    let (stop, db, maintained) = (base.stop.clone(), base.db.clone(), archive.clone());
+    let task = Task::new("log-archive", async move {
+        maintained.maintain(|| Nanos(Timestamp::now().micros().saturating_mul(1_000)), stop).await;
+        Ok(())
+    });
+    let routes = Routes::new(LogServiceServer::new(Logs { archive, db }));
+    assemble(base, &config, observe, Some(intake), (routes, vec![task])).await
 }
 
 /// The same with another way to look at a platform.
@@ -87,6 +118,16 @@ pub async fn build_with_logs(
     observe: Arc<dyn Observe>,
     intake: Option<Intake>,
 ) -> Result<Service, BuildError> {
+    assemble(base, config, observe, intake, (Routes::default(), vec![])).await
+}
+
+async fn assemble(
+    base: Base,
+    config: &CollectorConfig,
+    observe: Arc<dyn Observe>,
+    intake: Option<Intake>,
+    (routes, mut tasks): (Routes, Vec<Task>),
+) -> Result<Service, BuildError> {
     let store = Store::new(base.db.clone(), base.site.clone());
     let wake = Arc::new(Notify::new());
     base.health.set(watch::DEPENDENCY, Dependency::Waiting);
@@ -101,9 +142,9 @@ pub async fn build_with_logs(
     let log_tasks = intake.map(|intake| log_tasks(intake, memory.sightings(), &base.stop));
     let listing_every = Duration::from_secs(u64::from(config.listing_every_s));
     let watch = Watch::new(&base, observe, memory, listing_every);
-    let routes = Routes::new(InventoryServiceServer::new(Inventory { store: store.clone() }));
+    let routes = routes.add_service(InventoryServiceServer::new(Inventory { store: store.clone() }));
     let (stop, pruned) = (base.stop.clone(), base.stop.clone());
-    let mut tasks = vec![
+    tasks.extend([
         Task::new("watch", async move {
             watch.run().await;
             Ok(())
@@ -116,7 +157,7 @@ pub async fn build_with_logs(
             prune(store, pruned).await;
             Ok(())
         }),
-    ];
+    ]);
     tasks.extend(log_tasks.into_iter().flatten());
     Ok(Service::new(&base, routes, tasks))
 }

@@ -22,6 +22,7 @@
 mod containers;
 pub mod files;
 mod queue;
+mod workloads;
 
 use std::error::Error;
 use std::fmt;
@@ -35,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use containers::{Containers, Sighting};
 pub use containers::{SourceState, States};
 pub(crate) use queue::{Queues, Source};
+pub use workloads::Workloads;
 
 use crate::backoff::Backoff;
 
@@ -140,6 +142,8 @@ pub struct Intake {
     pub positions: Arc<dyn Positions>,
     /// A source without a position begins with lines that are no older than this.
     pub retention: Duration,
+    /// Which workload each source belongs to; filled by the readers.
+    pub workloads: Workloads,
     /// How each source is doing, for whoever asks.
     pub states: States,
     pub files: Vec<files::FileSource>,

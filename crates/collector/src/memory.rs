@@ -77,7 +77,9 @@ impl Memory {
     fn tell(&self, known: &Known) {
         if let Some(sightings) = &self.sightings {
             // Nobody listens once the process is to end.
-            let _told = sightings.send(Sighting { id: known.resource.id.clone(), state: known.state });
+            let workload = known.traits.as_ref().map_or(&known.resource.name, |traits| &traits.workload);
+            let (id, workload) = (known.resource.id.clone(), workload.clone());
+            let _told = sightings.send(Sighting { id, workload, state: known.state });
         }
     }
 

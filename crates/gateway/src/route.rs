@@ -171,9 +171,16 @@ fn check(endpoint: Endpoint) -> Result<(), &'static str> {
     }
 }
 
+/// A time in a path or a query is text as in RFC 3339.
+pub(crate) const TIMESTAMP: &str = "google.protobuf.Timestamp";
+
 /// Whether a field can stand in a path or a query.
 fn is_scalar(field: &prost_reflect::FieldDescriptor) -> bool {
-    !field.is_list() && !field.is_map() && !matches!(field.kind(), Kind::Message(_) | Kind::Bytes)
+    let plain = match field.kind() {
+        Kind::Message(message) => message.full_name() == TIMESTAMP,
+        kind => !matches!(kind, Kind::Bytes),
+    };
+    plain && !field.is_list() && !field.is_map()
 }
 
 #[cfg(test)]

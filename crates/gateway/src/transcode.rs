@@ -12,7 +12,7 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Va
 use serde_json::Value as Json;
 
 use crate::answer::Refusal;
-use crate::route::Endpoint;
+use crate::route::{Endpoint, TIMESTAMP};
 use crate::strict;
 
 /// Longest text of one field, in characters.
@@ -129,6 +129,10 @@ fn scalar(field: &FieldDescriptor, text: &str) -> Option<Value> {
         Kind::Enum(values) => {
             let by_name = values.get_value_by_name(text).map(|value| value.number());
             Value::EnumNumber(by_name.or_else(|| number(text))?)
+        }
+        Kind::Message(message) if message.full_name() == TIMESTAMP => {
+            let time = DynamicMessage::deserialize(message, Json::String(text.to_owned())).ok()?;
+            Value::Message(time)
         }
         Kind::Bytes | Kind::Message(_) => return None,
     })

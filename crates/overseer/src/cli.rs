@@ -8,11 +8,13 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use overseer_contract::v1 as pb;
 use overseer_model::ServiceName;
+use overseer_signatures::{Severity, SignatureId};
+use prost_types::Timestamp;
 
 use crate::client::{Answer, Client, Tampered, segment};
 use crate::config::{DEFAULTS, Flags};
 use crate::run::Scope;
-use crate::{config, drill, mine, run, show};
+use crate::{config, drill, mine, run, show, when};
 
 /// An operations engineer that never sleeps and never acts alone.
 #[derive(Parser)]
@@ -33,6 +35,7 @@ Examples:
   overseer incident show inc_…        the story of one incident, with its evidence
   overseer approve pln_…              let a proposed plan run
   overseer actions -o json            what was done, as JSON
+  overseer logs web --since 1h        what a container printed
   overseer signatures mine app.log    what recurs in a log file
 
 Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 denied, 6 timeout, 7 conflict";
@@ -105,9 +108,17 @@ enum Command {
     Facts(ListArgs),
     /// Who was told what.
     Deliveries(ListArgs),
-    /// What recurs in logs.
-    #[command(subcommand)]
-    Signatures(SignaturesCommand),
+    /// Log lines of a workload, or of all; the newest last.
+    #[command(after_help = LOGS_EXAMPLES)]
+    Logs(LogsArgs),
+    /// What recurs in logs, the most frequent first.
+    #[command(args_conflicts_with_subcommands = true)]
+    Signatures {
+        #[command(subcommand)]
+        command: Option<SignaturesCommand>,
+        #[command(flatten)]
+        list: ListArgs,
+    },
     /// Who this command line is to Overseer.
     Whoami,
     /// Break something harmless, and see how Overseer deals with it.
@@ -150,6 +161,64 @@ enum AuditCommand {
     Verify,
     /// The control plane's entries, newest first.
     List(ListArgs),
+}
+
+const LOGS_EXAMPLES: &str = "\
+Examples:
+  overseer logs web                          the newest 100 lines of the container `web`
+  overseer logs shop/web --since 1h          of a Compose service, in the last hour
+  overseer logs --severity error --since 1d  everything that says that it is an error
+  overseer logs web --grep 'timed? out' --tail 500";
+
+#[derive(Args)]
+struct LogsArgs {
+    /// Compose project and service (`shop/web`), or the container's name. All workloads when left out.
+    workload: Option<String>,
+    /// Not before this: `90s`, `10m`, `2h`, `7d` ago, or a time as in 2026-11-21T08:00:00Z.
+    #[arg(long, value_name = "WHEN", value_parser = when::parse)]
+    since: Option<Timestamp>,
+    /// Before this.
+    #[arg(long, value_name = "WHEN", value_parser = when::parse)]
+    until: Option<Timestamp>,
+    /// At least so bad: trace, debug, info, notice, warning, error, critical.
+    #[arg(long, value_parser = severity)]
+    severity: Option<Severity>,
+    /// Only lines of this signature.
+    #[arg(long)]
+    signature: Option<SignatureId>,
+    /// Only lines in which this regular expression matches.
+    #[arg(long, value_name = "REGEX")]
+    grep: Option<String>,
+    /// The newest so many, up to 1000.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    tail: u32,
+}
+
+impl LogsArgs {
+    fn path(&self) -> String {
+        let Self { workload, since, until, severity, signature, grep, tail } = self;
+        let mut path = format!("/api/v1/logs?pageSize={tail}");
+        let mut add = |name: &str, value: Option<String>| {
+            if let Some(value) = value {
+                path.push_str(&format!("&{name}={}", segment(&value)));
+            }
+        };
+        add("workload", workload.clone());
+        add("since", since.map(|time| time.to_string()));
+        add("until", until.map(|time| time.to_string()));
+        add("severity", severity.map(|severity| format!("LOG_SEVERITY_{}", severity.name().to_uppercase())));
+        add("signature", signature.map(|id| id.to_string()));
+        add("grep", grep.clone());
+        path
+    }
+}
+
+fn severity(text: &str) -> Result<Severity, String> {
+    let known = Severity::ALL.into_iter().filter(|severity| *severity != Severity::Unknown);
+    known
+        .clone()
+        .find(|severity| severity.name() == text)
+        .ok_or_else(|| format!("the severities are {}", known.map(Severity::name).collect::<Vec<_>>().join(", ")))
 }
 
 #[derive(Subcommand)]
@@ -229,7 +298,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
             let ending = if never_recovers { drill::Ending::NeverRecovers } else { drill::Ending::Recovers };
             drill::restart_loop(ending).await
         }
-        Command::Signatures(SignaturesCommand::Mine { files, limit }) => {
+        Command::Signatures { command: Some(SignaturesCommand::Mine { files, limit }), .. } => {
             let form = match cli.output {
                 Output::Table => mine::Form::Table,
                 Output::Json => mine::Form::Json,
@@ -265,8 +334,16 @@ async fn ask(command: Command, output: Answers) -> anyhow::Result<()> {
         Command::Resources(args) => (client.get(&list("/api/v1/resources", args)).await?, show::resources),
         Command::Facts(args) => (client.get(&list("/api/v1/facts", args)).await?, show::facts),
         Command::Deliveries(args) => (client.get(&list("/api/v1/deliveries", args)).await?, show::deliveries),
+        Command::Logs(args) => (client.get(&args.path()).await?, show::log_lines),
+        Command::Signatures { command: None, list: args } => {
+            (client.get(&list("/api/v1/signatures", args)).await?, show::log_signatures)
+        }
         Command::Whoami => (client.get("/api/v1/whoami").await?, show::whoami),
-        Command::Up(_) | Command::Serve { .. } | Command::Drill(_) | Command::Config(_) | Command::Signatures(_) => {
+        Command::Up(_)
+        | Command::Serve { .. }
+        | Command::Drill(_)
+        | Command::Config(_)
+        | Command::Signatures { command: Some(_), .. } => {
             return Ok(());
         }
     };

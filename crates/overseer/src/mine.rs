@@ -95,7 +95,7 @@ impl Mining {
         }
         if self.terminal && self.count.is_multiple_of(1 << 16) && self.told.elapsed() > PROGRESS {
             self.told = Instant::now();
-            eprint!("\r{} lines, {} signatures", self.count, self.miner.len());
+            eprint!("\rlines: {}, signatures: {}", self.count, self.miner.len());
         }
     }
 
@@ -104,7 +104,7 @@ impl Mining {
         if self.terminal {
             eprint!("\r");
         }
-        eprintln!("{} lines, {} signatures, {seconds:.1} s", self.count, self.miner.len());
+        eprintln!("lines: {}, signatures: {}, seconds: {seconds:.1}", self.count, self.miner.len());
         let mut out = BufWriter::new(io::stdout().lock());
         let written = match self.form {
             Form::Csv => csv(&self.miner, &self.lines, &mut out),

@@ -150,7 +150,7 @@ async fn build(scope: &Scope, ground: &Ground, keys: &Keys, data_dir: &Path) -> 
     if scope.has(ServiceName::Collector) {
         let migrations = overseer_collector::MIGRATIONS;
         let base = ground.base(ServiceName::Collector, Durability::Process, migrations).await?;
-        services.push(overseer_collector::build(base, config.collector.clone()).await?);
+        services.push(overseer_collector::build(base, config.collector.clone(), data_dir).await?);
     }
     if scope.has(ServiceName::IncidentEngine) {
         let migrations = overseer_incident_engine::MIGRATIONS;

@@ -1,5 +1,6 @@
 //! Answers as people read them. Everything printed is escaped: names come from platforms.
 
+use std::collections::HashMap;
 use std::error::Error;
 
 use overseer_contract::from_timestamp;
@@ -66,6 +67,43 @@ pub fn signatures(signatures: &[Signature]) -> String {
         vec![count.to_string(), severity.to_string(), id.to_string(), template.clone()]
     };
     table(&["COUNT", "SEVERITY", "SIGNATURE", "TEMPLATE"], &signatures.iter().map(row).collect::<Vec<_>>())
+}
+
+/// The newest last, as in a terminal; a workload's new container is announced where its lines begin.
+pub fn log_lines(answer: &Answer) -> anyhow::Result<String> {
+    let pb::ListLogLinesResponse { mut lines, unreadable_segments, next_page_token: _ } = answer.read()?;
+    lines.reverse();
+    let mut out = Vec::new();
+    let mut instances: HashMap<String, String> = HashMap::new();
+    for line in &lines {
+        let before = instances.insert(line.workload.clone(), line.instance.clone());
+        if before.is_some_and(|before| before != line.instance) {
+            out.push(format!("--- {} goes on in {} ---", plain(&line.workload), plain(&line.instance)));
+        }
+        let severity = word(line.severity().as_str_name(), "LOG_SEVERITY_");
+        let severity = if severity == "unspecified" { "-" } else { &severity };
+        let (at, workload, text) = (time(line.at), plain(&line.workload), plain(&line.text));
+        out.push(format!("{at}  {workload}  {severity:<8}  {text}"));
+    }
+    if out.is_empty() {
+        out.push("There is none.".to_owned());
+    }
+    if !unreadable_segments.is_empty() {
+        out.push(format!(
+            "Lines are missing: these segments cannot be read: {}",
+            plain(&unreadable_segments.join(", "))
+        ));
+    }
+    Ok(out.join("\n"))
+}
+
+pub fn log_signatures(answer: &Answer) -> anyhow::Result<String> {
+    let pb::ListLogSignaturesResponse { signatures } = answer.read()?;
+    let row = |signature: &pb::LogSignature| {
+        let severity = word(signature.severity().as_str_name(), "LOG_SEVERITY_");
+        vec![signature.count.to_string(), severity, signature.id.clone(), signature.template.clone()]
+    };
+    Ok(table(&["COUNT", "SEVERITY", "SIGNATURE", "TEMPLATE"], &signatures.iter().map(row).collect::<Vec<_>>()))
 }
 
 pub fn incidents(answer: &Answer) -> anyhow::Result<String> {

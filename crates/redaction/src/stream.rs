@@ -15,6 +15,18 @@ pub struct Block {
 }
 
 impl Block {
+    /// For a reader that goes on later.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 2] {
+        self.lines_left.to_le_bytes()
+    }
+
+    /// From what [`Self::to_bytes`] gave. Any bytes are allowed.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 2]) -> Self {
+        Self { lines_left: u16::from_le_bytes(bytes).min(LINES) }
+    }
+
     /// Whether the stream is inside of a private key.
     #[must_use]
     pub fn is_open(self) -> bool {

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::queue::Entry;
-use super::{DropReason, Intake, Line, Positions, Queues, Source, SourceKey};
+use super::{DropReason, Intake, Line, Positions, Queues, Source, SourceKey, Workloads};
 use crate::backoff::Backoff;
 
 /// Lines that are put into the queue together, when they are there already.
@@ -62,6 +62,7 @@ impl States {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sighting {
     pub id: String,
+    pub workload: String,
     pub state: ResourceState,
 }
 
@@ -100,7 +101,9 @@ impl Containers {
         }
     }
 
-    fn take(&mut self, Sighting { id, state }: Sighting) {
+    fn take(&mut self, Sighting { id, workload, state }: Sighting) {
+        let key = SourceKey::container(&id);
+        self.intake.workloads.tell(&key, &workload);
         let runs = match state {
             ResourceState::Running | ResourceState::Paused => true,
             // It has no log before its first start.
@@ -120,12 +123,12 @@ impl Containers {
             // None yet, or its reader took the container for gone.
             Some(_) | None => {
                 let (wake, woken) = watch::channel(Wake { told: 1, runs });
-                let key = SourceKey::container(&id);
                 let reader = Reader {
                     source: self.queues.source(key.clone()),
                     logs: self.intake.logs.clone(),
                     positions: self.intake.positions.clone(),
                     states: self.intake.states.clone(),
+                    workloads: self.intake.workloads.clone(),
                     retention: self.intake.retention,
                     openings: self.openings.clone(),
                     id: id.clone(),
@@ -148,6 +151,7 @@ struct Reader {
     logs: Arc<dyn Logs>,
     positions: Arc<dyn Positions>,
     states: States,
+    workloads: Workloads,
     retention: Duration,
     openings: Arc<Semaphore>,
     woken: watch::Receiver<Wake>,
@@ -202,6 +206,7 @@ impl Reader {
             }
         }
         self.states.remove(&self.key);
+        self.workloads.gone(&self.key);
     }
 
     fn say(&self, error: &LogError, backoff: &Backoff) {

@@ -61,6 +61,8 @@ struct Collector {
     health: Health,
     stop: CancellationToken,
     running: JoinHandle<Result<(), RunError>>,
+    /// Where it keeps the logs.
+    _folder: tempfile::TempDir,
 }
 
 impl Collector {
@@ -88,11 +90,12 @@ impl Collector {
             stop: stop.clone(),
         };
         let config = CollectorConfig { docker_host: docker.host(), listing_every_s: 2 };
-        let built = overseer_collector::build(base, config).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let built = overseer_collector::build(base, config, folder.path()).await.unwrap();
         let (reader, told) = (Arc::new(published.clone()), stop.clone());
         tokio::spawn(async move { subscription.run(reader, told).await });
         let running = tokio::spawn(run_until_stopped(vec![built], vec![], stop.clone()));
-        let collector = Self { peers, health, stop, running };
+        let collector = Self { peers, health, stop, running, _folder: folder };
         collector.until_ready().await;
         collector
     }

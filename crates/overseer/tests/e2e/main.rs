@@ -7,6 +7,7 @@
 mod bad_input;
 mod bus_loss;
 mod kills;
+mod logs;
 mod the_loop;
 mod traces;
 

@@ -1,0 +1,175 @@
+//! `LogService`: lines and signatures, in bounded answers. Who looked at lines is written to the audit chain first.
+
+use logstore::{Cursor, Nanos, Query, Rank, Signature, StoreError, Stream, Text};
+use overseer_contract::v1::log_service_server::LogService;
+use overseer_contract::{from_timestamp, to_timestamp, v1};
+use overseer_model::Timestamp;
+use overseer_runtime::{Code, Problem, caller};
+use overseer_signatures::SignatureId;
+use overseer_storage::{Db, audit};
+use tonic::{Request, Response, Status};
+
+use super::{Archive, ArchiveError};
+
+/// Most lines or signatures of an answer.
+const MOST: u32 = 1_000;
+const USUAL: u32 = 100;
+/// Most text of an answer. Bytes.
+const MOST_BYTES: usize = 1 << 20;
+/// The longest regular expression. Bytes.
+const LONGEST_PATTERN: usize = 1_000;
+
+pub struct Logs {
+    pub archive: Archive,
+    pub db: Db,
+}
+
+#[tonic::async_trait]
+impl LogService for Logs {
+    async fn list_log_lines(
+        &self,
+        request: Request<v1::ListLogLinesRequest>,
+    ) -> Result<Response<v1::ListLogLinesResponse>, Status> {
+        let actor = caller(&request);
+        let asked = request.into_inner();
+        let query = query(&asked)?;
+        self.remember(&actor, &asked.workload).await?;
+        let page = self.archive.read(query).await.map_err(problem)?;
+        Ok(Response::new(v1::ListLogLinesResponse {
+            lines: page.lines.into_iter().map(line).collect(),
+            next_page_token: page.next.map(|next| next.to_string()).unwrap_or_default(),
+            unreadable_segments: page.aside.into_iter().map(|aside| aside.name).collect(),
+        }))
+    }
+
+    async fn list_log_signatures(
+        &self,
+        request: Request<v1::ListLogSignaturesRequest>,
+    ) -> Result<Response<v1::ListLogSignaturesResponse>, Status> {
+        let v1::ListLogSignaturesRequest { page_size } = request.into_inner();
+        let mut signatures = self.archive.signatures().await.map_err(problem)?;
+        signatures.truncate(size(page_size)?);
+        let signatures = signatures.into_iter().map(|signature| v1::LogSignature {
+            id: signature.id.to_string(),
+            template: signature.template,
+            severity: severity(Rank(signature.severity as u8)).into(),
+            count: signature.count,
+        });
+        Ok(Response::new(v1::ListLogSignaturesResponse { signatures: signatures.collect() }))
+    }
+}
+
+impl Logs {
+    async fn remember(&self, actor: &str, workload: &str) -> Result<(), Status> {
+        let object = if workload.is_empty() { "all workloads" } else { workload };
+        let record = audit::Record { at: Timestamp::now(), actor, action: "logs.read", object, detail: "" };
+        let written = async {
+            let mut tx = self.db.begin_write().await?;
+            audit::append(&mut tx.conn(), &record).await?;
+            tx.commit().await
+        };
+        Ok(written.await.map_err(Problem::from)?)
+    }
+}
+
+fn query(asked: &v1::ListLogLinesRequest) -> Result<Query, Problem> {
+    let v1::ListLogLinesRequest { workload, since, until, severity: _, signature, grep, page_size, page_token } = asked;
+    let nanos = |time: &Option<prost_types::Timestamp>| {
+        time.map(|time| Nanos(from_timestamp(time).micros().saturating_mul(1_000)))
+    };
+    let bad = |what: &str, todo: &str| Problem::new(Code::SchemaInvalid, what, todo);
+    let signature: Option<SignatureId> =
+        match signature.as_str() {
+            "" => None,
+            text => Some(text.parse().map_err(|_| {
+                bad("signature is none", "send the 16 hexadecimal digits that /api/v1/signatures gives")
+            })?),
+        };
+    if grep.len() > LONGEST_PATTERN {
+        return Err(bad("grep is too long", "send a regular expression of at most 1000 bytes"));
+    }
+    let after: Option<Cursor> = match page_token.as_str() {
+        "" => None,
+        text => Some(text.parse().map_err(|_| {
+            bad("page_token is not one that this list gave", "send the next_page_token of the page before, unchanged")
+        })?),
+    };
+    Ok(Query {
+        resources: if workload.is_empty() { vec![] } else { vec![workload.clone()] },
+        from: nanos(since).unwrap_or(Nanos::MIN),
+        until: nanos(until).unwrap_or(Nanos::MAX),
+        min_severity: Rank(rank(asked.severity())),
+        signature: signature.map(|id| Signature(id.0)),
+        text: (!grep.is_empty()).then(|| Text::Regex(grep.clone())),
+        lines: size(*page_size)?,
+        bytes: MOST_BYTES,
+        after,
+        ..Query::default()
+    })
+}
+
+fn size(asked: u32) -> Result<usize, Problem> {
+    match asked {
+        0 => Ok(USUAL as usize),
+        1..=MOST => Ok(asked as usize),
+        _ => Err(Problem::new(Code::SchemaInvalid, "page_size is too large", "ask for 1 to 1000")),
+    }
+}
+
+fn line(line: logstore::Line) -> v1::LogLine {
+    let logstore::Line { time, group: _, resource, instance, stream, severity: rank, signature, text } = line;
+    v1::LogLine {
+        at: Some(to_timestamp(Timestamp::from_micros(time.0.div_euclid(1_000)))),
+        workload: resource,
+        instance,
+        stream: match stream {
+            Stream::Stdout => v1::LogStream::Stdout,
+            Stream::Stderr => v1::LogStream::Stderr,
+            Stream::File => v1::LogStream::File,
+        }
+        .into(),
+        severity: severity(rank).into(),
+        signature: SignatureId(signature.0).to_string(),
+        text: String::from_utf8_lossy(&text).into_owned(),
+    }
+}
+
+/// The order of the contract's severities is that of the ranks.
+fn severity(rank: Rank) -> v1::LogSeverity {
+    v1::LogSeverity::try_from(i32::from(rank.0)).unwrap_or_default()
+}
+
+fn rank(severity: v1::LogSeverity) -> u8 {
+    u8::try_from(i32::from(severity)).unwrap_or_default()
+}
+
+fn problem(error: ArchiveError) -> Problem {
+    match &error {
+        ArchiveError::Store(StoreError::BadRegex(_)) => Problem::new(
+            Code::SchemaInvalid,
+            "grep is no regular expression that can be searched for",
+            "escape what is meant literally, as in `\\(`; the syntax is that of the Rust crate regex",
+        ),
+        _ => {
+            tracing::error!(error = &error as &dyn std::error::Error, "logs could not be read");
+            Problem::new(Code::Internal, "the log store failed", "look at the collector's log")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use overseer_signatures::Severity;
+
+    use super::*;
+
+    #[test]
+    fn the_contract_knows_each_severity_by_its_rank() {
+        for known in Severity::ALL {
+            let name = severity(Rank(known as u8)).as_str_name().trim_start_matches("LOG_SEVERITY_").to_lowercase();
+            let expected = if known == Severity::Unknown { "unspecified" } else { known.name() };
+            assert_eq!(name, expected);
+            assert_eq!(rank(severity(Rank(known as u8))), known as u8);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The archive's folder: segments, lines that are in none yet, what the miner learned, and the key of redaction's marks.
+
+use std::error::Error;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use logstore::{Config, Objects, OpenReport, Store, StoreError};
+use overseer_signatures::{Miner, State};
+use redaction::{CorrelationKey, Redactor};
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::task::JoinError;
+
+use super::{Archive, Inner, Learned};
+use crate::logs::Workloads;
+
+const MINER: &str = "signatures.json";
+const KEY: &str = "redaction.key";
+/// Lines that are in memory until they are sealed. Bytes.
+const UNSEALED: usize = 64 << 20;
+
+/// The archive cannot do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    #[error("the log store failed")]
+    Store(#[from] StoreError),
+    #[error("`{path}` cannot be used: is the disk full, or owned by another user?", path = path.display())]
+    File {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the stored position of `{source_key}` is of another version: remove the log store, or run that version")]
+    BadMark { source_key: String },
+    #[error("a task of the archive ended early")]
+    Ended(#[from] JoinError),
+    #[error("this machine gives no random numbers")]
+    NoRandom,
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> ArchiveError {
+    let path = path.to_owned();
+    move |source| ArchiveError::File { path, source }
+}
+
+impl Archive {
+    /// Opens the archive in a folder, which is made if need be. Blocks.
+    ///
+    /// # Errors
+    /// When the folder cannot be used, or another process uses it.
+    pub fn open(folder: &Path, workloads: Workloads) -> Result<Self, ArchiveError> {
+        fs::create_dir_all(folder).map_err(at(folder))?;
+        let objects = Objects::directory(&folder.join("segments"))?;
+        let config = Config { unsealed_bytes: UNSEALED, ..Config::default() };
+        let (store, report) = Store::open(&folder.join("open"), objects, config)?;
+        tell(&report);
+        let redactor = Redactor::new(key(&folder.join(KEY))?);
+        let learned = Mutex::new(Learned { miner: load_miner(folder), ..Learned::default() });
+        Ok(Self(Arc::new(Inner { store, redactor, workloads, learned, folder: folder.to_owned() })))
+    }
+}
+
+fn tell(report: &OpenReport) {
+    for aside in &report.aside {
+        tracing::error!(segment = aside.name, why = aside.why, "a log segment cannot be read and is left aside");
+    }
+    for path in &report.damaged {
+        tracing::error!(path = %path.display(), "log lines that were in no segment yet may be missing: their file is damaged");
+    }
+}
+
+/// The key of redaction's marks, made at the first start. Only its owner may read it.
+fn key(path: &Path) -> Result<CorrelationKey, ArchiveError> {
+    let mut bytes = [0; 32];
+    match File::open(path) {
+        Ok(mut file) => file.read_exact(&mut bytes).map_err(at(path))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            SystemRandom::new().fill(&mut bytes).map_err(|_| ArchiveError::NoRandom)?;
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(at(path))?;
+            file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(at(path))?;
+        }
+        Err(error) => return Err(at(path)(error)),
+    }
+    Ok(CorrelationKey::new(&bytes))
+}
+
+/// What was learned before. A damaged file costs only time: ids are made of the lines, so that the same come again.
+fn load_miner(folder: &Path) -> Miner {
+    let path = folder.join(MINER);
+    let read = fs::read(&path).map_err(|error| Box::new(error) as Box<dyn Error>);
+    let miner = read.and_then(|bytes| Ok(Miner::restore(serde_json::from_slice::<State>(&bytes)?)?));
+    miner.unwrap_or_else(|error| {
+        if path.exists() {
+            tracing::warn!(error = &*error as &dyn Error, path = %path.display(), "signatures are learned anew");
+        }
+        Miner::default()
+    })
+}
+
+/// Writes down what was learned, whole or not at all.
+pub(super) fn save_miner(folder: &Path, state: &State) -> Result<(), ArchiveError> {
+    let (path, new) = (folder.join(MINER), folder.join("signatures.json.new"));
+    let bytes = serde_json::to_vec(state).map_err(|error| at(&path)(error.into()))?;
+    let mut file = File::create(&new).map_err(at(&new))?;
+    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(at(&new))?;
+    fs::rename(&new, &path).map_err(at(&path))
+}
