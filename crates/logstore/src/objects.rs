@@ -9,6 +9,9 @@ use futures::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Name;
 use object_store::{ObjectStore, ObjectStoreExt};
+// Named for its features: object_store's client has no TLS without them.
+#[cfg(feature = "s3")]
+use reqwest as _;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::error::{StoreError, file};
@@ -33,6 +36,25 @@ impl Objects {
             source,
         })?;
         Self::new(Arc::new(store.with_fsync(true)))
+    }
+
+    /// Segments in a bucket of a store that speaks S3. `settings` are pairs as `bucket`, `region`, `endpoint`,
+    /// `access_key_id`, `secret_access_key`, `allow_http`; see [`object_store::aws::AmazonS3ConfigKey`]. For `https` the
+    /// program must have installed its TLS provider.
+    ///
+    /// # Errors
+    /// When a setting is not known, or one is missing.
+    #[cfg(feature = "s3")]
+    pub fn s3(settings: impl IntoIterator<Item = (String, String)>) -> Result<Self, StoreError> {
+        let refused = |name: &str| {
+            let name = name.to_owned();
+            move |source| StoreError::Object { action: "use the setting of", name, source }
+        };
+        let mut builder = object_store::aws::AmazonS3Builder::new();
+        for (key, value) in settings {
+            builder = builder.with_config(key.parse().map_err(refused(&key))?, value);
+        }
+        Self::new(Arc::new(builder.build().map_err(refused("s3"))?))
     }
 
     /// Segments in any other store: one that speaks S3, or one in memory. It must make an object visible as a whole.
