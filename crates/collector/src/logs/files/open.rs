@@ -42,6 +42,15 @@ pub struct Opened {
     pub modified: SystemTime,
 }
 
+/// A file as it was at one time: an inode alone is soon given to another.
+pub type Version = (Identity, u64, SystemTime);
+
+impl Opened {
+    pub fn version(&self) -> Version {
+        (self.id, self.size, self.modified)
+    }
+}
+
 /// The folder of a declared file.
 pub struct Folder {
     folder: OwnedFd,

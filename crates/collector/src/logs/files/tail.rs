@@ -11,12 +11,14 @@ use rustix::fs::fstat;
 
 use super::FileSource;
 use super::mark::{HEAD, Hash, Identity, Mark, TAIL};
-use super::open::{Folder, OpenError, Opened, Rotated, about};
+use super::open::{Folder, OpenError, Opened, Rotated, Version, about};
 use crate::logs::queue::Entry;
 use crate::logs::{DropReason, Line};
 
 /// Bytes that are read at once.
 const CHUNK: usize = 64 << 10;
+/// Most steps of a look, so that it ends whatever the files do meanwhile.
+const STEPS: usize = 10_000;
 const DAY_S: u64 = 24 * 3600;
 
 /// What a look found.
@@ -45,11 +47,11 @@ pub struct Tail {
     mark: Option<Mark>,
     reading: Option<Reading>,
     /// The rotated files at the last time that one was to be found.
-    beside: Vec<Identity>,
+    beside: Vec<Version>,
     /// The file that the mark is in was read to its end: when it is gone, nothing is lost.
     is_finished: bool,
     /// Read to their end since then, without a line in them.
-    empty: Vec<Identity>,
+    empty: Vec<Version>,
     day: Day,
 }
 
@@ -84,19 +86,32 @@ impl Tail {
     /// Reads at most so many bytes on, and a chunk more.
     pub fn look(&mut self, most: u64, now: SystemTime) -> Look {
         let mut look = Look { entries: Vec::new(), bytes: 0, doing: Doing::Reading };
-        // Before anything is read on from the middle of another text.
-        if self.reading.as_ref().is_some_and(|reading| reading.is_current && !reading.is_as_it_was()) {
-            look.doing = self.replaced(&mut look, now);
-        }
+        self.check(&mut look, now);
         let chunk = most.min(4 * CHUNK as u64);
-        while look.bytes < chunk && look.doing == Doing::Reading {
+        // Each file that is found takes some steps; more than that would be a circle.
+        for _ in 0..STEPS {
+            if look.bytes >= chunk || look.doing != Doing::Reading {
+                return look;
+            }
             look.doing = match self.step(&mut look, now) {
                 Ok(doing) => doing,
                 Err(OpenError::Missing) => Doing::Missing,
                 Err(error) => Doing::Refused { why: error.to_string() },
             };
         }
+        look.doing = Doing::Waiting;
         look
+    }
+
+    /// Before anything is read on from the middle of another text.
+    fn check(&mut self, look: &mut Look, now: SystemTime) {
+        let Some(reading) = self.reading.as_ref().filter(|reading| reading.is_current) else { return };
+        if !reading.is_as_it_was() {
+            look.doing = self.replaced(look, now);
+        } else if reading.place.offset == 0 && self.mark.is_some() && self.has_new_beside() {
+            // Of an empty file it cannot be seen whether it was written, copied and emptied meanwhile.
+            self.reading = None;
+        }
     }
 
     fn step(&mut self, look: &mut Look, now: SystemTime) -> Result<Doing, OpenError> {
@@ -127,7 +142,7 @@ impl Tail {
             return Ok(Target::current(current, mark.offset));
         }
         let rotated = folder.rotated();
-        self.beside = ids(&rotated);
+        self.beside = versions(&rotated);
         // By its inode when it was renamed, or else by what is in it, in the newest of them.
         let renamed = |one: &Rotated| one.opened.id == mark.file && holds(&one.opened, one.is_gzip, &mark);
         let found = rotated.iter().position(renamed).or_else(|| holder(&rotated, &mark));
@@ -146,7 +161,7 @@ impl Tail {
         }
         let behind = rotated.into_iter().skip(first.unwrap_or(usize::MAX));
         let next = behind
-            .filter(|one| one.opened.size > 0 && !self.empty.contains(&one.opened.id))
+            .filter(|one| one.opened.size > 0 && !self.empty.contains(&one.opened.version()))
             .map(|one| Target::rotated(one, offset))
             .next();
         Ok(next.unwrap_or_else(|| Target::current(current, 0)))
@@ -173,17 +188,12 @@ impl Tail {
         if there.size > reading.place.offset {
             return Ok(Doing::Reading);
         }
-        // Of an empty file it cannot be seen whether it was copied and emptied meanwhile.
-        if reading.place.offset == 0 && self.mark.is_some() && self.has_new_beside() {
-            self.reading = None;
-            return Ok(Doing::Reading);
-        }
         Ok(Doing::Waiting)
     }
 
     fn has_new_beside(&self) -> bool {
         let rotated = Folder::open(&self.source).map(|folder| folder.rotated()).unwrap_or_default();
-        ids(&rotated) != self.beside
+        versions(&rotated) != self.beside
     }
 
     /// The file was rotated away: it ends once nobody has written to it for a while.
@@ -194,13 +204,11 @@ impl Tail {
         if !reading.is_gzip() && since.is_some_and(|since| since < self.source.limits.settle) {
             return Doing::Waiting;
         }
-        let (rest, id) = (reading.rest(), reading.id);
+        let (rest, version) = (reading.rest(), reading.version);
         self.reading = None;
         self.give(rest.into_iter().collect(), look, now);
         self.is_finished = true;
-        if self.mark.is_some_and(|mark| mark.file != id) {
-            self.empty.push(id);
-        }
+        self.empty.push(version);
         Doing::Reading
     }
 
@@ -250,8 +258,8 @@ impl Target {
     }
 }
 
-fn ids(rotated: &[Rotated]) -> Vec<Identity> {
-    rotated.iter().map(|one| one.opened.id).collect()
+fn versions(rotated: &[Rotated]) -> Vec<Version> {
+    rotated.iter().map(|one| one.opened.version()).collect()
 }
 
 /// The newest file that holds the mark.
@@ -351,6 +359,8 @@ enum Body {
 struct Reading {
     body: Body,
     id: Identity,
+    /// When it was opened.
+    version: Version,
     is_current: bool,
     /// After the last byte that was read.
     place: Place,
@@ -364,6 +374,7 @@ struct Reading {
 
 impl Reading {
     fn begin(target: Target) -> io::Result<Self> {
+        let version = target.opened.version();
         let Target { opened: Opened { mut file, id, .. }, is_gzip, is_current, offset } = target;
         let (body, place) = if is_gzip {
             let (mut body, mut place) = (Box::new(MultiGzDecoder::new(file)), Place::beginning());
@@ -375,7 +386,7 @@ impl Reading {
             (Body::Plain(file), place)
         };
         let buffer = vec![0; CHUNK];
-        Ok(Self { body, id, is_current, line: place.offset, place, pending: Vec::new(), dropped: 0, buffer })
+        Ok(Self { body, id, version, is_current, line: place.offset, place, pending: Vec::new(), dropped: 0, buffer })
     }
 
     /// Reads a chunk and takes its lines; how many bytes there were.
@@ -417,12 +428,10 @@ impl Reading {
         (self.place.offset > self.line).then(|| self.line())
     }
 
-    /// Whether the bytes before the offset are still those that were read.
+    /// Whether its beginning and the bytes before the offset are still those that were read.
     fn is_as_it_was(&self) -> bool {
         let Body::Plain(file) = &self.body else { return true };
-        let mut tail = vec![0; self.place.tail.len()];
-        let before = self.place.offset.saturating_sub(tail.len() as u64);
-        file.read_exact_at(&mut tail, before).is_ok() && tail == self.place.tail
+        Place::at(file, self.place.offset).is_ok_and(|place| place.check() == self.place.check())
     }
 
     fn modified(&self) -> Option<SystemTime> {
