@@ -18,6 +18,10 @@ pub struct Form {
     pub level: i32,
 }
 
+/// Payload below which a segment is worth more effort: it costs milliseconds, and has little to learn from.
+const SMALL: usize = 4 << 20;
+const SMALL_LEVEL: i32 = 19;
+
 /// Place of a line in a part, by time, then by arrival.
 type Place = (i64, u32, u32);
 
@@ -36,7 +40,8 @@ fn places(part: &Part) -> Vec<Place> {
 /// The segment of `part` with the bytes of its file.
 pub fn seal(part: &Part, form: Form) -> io::Result<(Segment, Vec<u8>)> {
     let mut segment = describe(part);
-    let mut file = FileWriter::new(form.level)?;
+    let level = if part.payload < SMALL { SMALL_LEVEL.max(form.level) } else { form.level };
+    let mut file = FileWriter::new(level)?;
     let places = places(part);
     let mut rest = places.as_slice();
     while !rest.is_empty() {
