@@ -77,6 +77,18 @@ bench-idle:
 bench-logstore GENERATOR *LOGS:
     python3 crates/logstore/benches/compare.py "$@"
 
+# Fuzz a parser for SECONDS: mine, join, public_form, miner_state, redact, segment
+fuzz TARGET SECONDS='60':
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cd fuzz
+    mkdir -p "corpus/$1"
+    # Coverage as cargo-fuzz asks for it, without the sanitizers that need a nightly compiler.
+    export RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table -Ccodegen-units=1 --cfg fuzzing"
+    export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/fuzz"
+    cargo build --release --bin "$1" --target x86_64-unknown-linux-gnu
+    "$CARGO_TARGET_DIR/x86_64-unknown-linux-gnu/release/$1" "corpus/$1" $([ -d "seeds/$1" ] && echo "seeds/$1") -max_total_time="${2:-60}" -rss_limit_mb=2048 -timeout=10
+
 # Control private peers under .dev/services: start|stop|status of docker, nats, postgres (all by default)
 services ACTION *WHICH:
     @scripts/services "$@"

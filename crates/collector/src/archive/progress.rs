@@ -62,7 +62,7 @@ mod tests {
     fn a_mark_reads_back_and_another_version_does_not() {
         let redactor = redaction::Redactor::new(redaction::CorrelationKey::new(&[7; 32]));
         let mut block = Block::default();
-        redactor.redact_line(&mut block, b"-----BEGIN RSA PRIVATE KEY-----");
+        let _redacted = redactor.redact_line(&mut block, b"-----BEGIN RSA PRIVATE KEY-----");
         assert!(block.is_open());
         let mark = Mark { position: LogPosition::from_bytes(b"place").unwrap(), block };
         let mut bytes = mark.to_bytes();

@@ -10,7 +10,7 @@ fn python() -> PathBuf {
     let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.dev/venv/bin/python");
     let python = std::env::var_os("OVERSEER_PYTHON").map_or(venv, PathBuf::from);
     let has = Command::new(&python).args(["-c", "import pyarrow"]).output().is_ok_and(|output| output.status.success());
-    assert!(has, "PyArrow is missing: run `./dev setup && .dev/venv/bin/pip install pyarrow`");
+    assert!(has, "PyArrow is missing: run `./dev setup`");
     python
 }
 
