@@ -106,9 +106,7 @@ impl Archive {
         let inner = self.0.clone();
         Ok(tokio::task::spawn_blocking(move || inner.store.read(&query)).await??)
     }
-}
 
-impl Archive {
     /// All signatures, the most frequent first.
     ///
     /// # Errors

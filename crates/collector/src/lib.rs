@@ -96,23 +96,11 @@ pub async fn build(base: Base, config: CollectorConfig, folder: &Path) -> Result
     assemble(base, &config, observe, Some(intake), (routes, vec![task])).await
 }
 
-/// The same with another way to look at a platform.
+/// The same with another way to look at a platform, and another intake of logs or none.
 ///
 /// # Errors
 /// When the store cannot be used.
 pub async fn build_with(
-    base: Base,
-    config: &CollectorConfig,
-    observe: Arc<dyn Observe>,
-) -> Result<Service, BuildError> {
-    build_with_logs(base, config, observe, None).await
-}
-
-/// The same with an intake of logs: every container that the collector knows, and the declared files.
-///
-/// # Errors
-/// When the store cannot be used.
-pub async fn build_with_logs(
     base: Base,
     config: &CollectorConfig,
     observe: Arc<dyn Observe>,

@@ -10,13 +10,13 @@ use crate::structured;
 use crate::table::{Entry, Index, Table};
 use crate::template::Template;
 use crate::variable::{Variable, variables};
-use crate::words::Words;
+use crate::words::{DOTTED_NAMES, Words};
 
 /// What a miner may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Limits {
     /// Signatures that are known at a time, at least 64. When there are more, those used least are forgotten. One
-    /// takes at most 1 KB.
+    /// takes about 1 KB.
     pub signatures: usize,
 }
 
@@ -87,9 +87,13 @@ struct Message<'a> {
 }
 
 impl Message<'_> {
-    /// How many words stay constant with this mask, and the template.
-    fn generalized(&self, mask: Mask) -> (usize, Template) {
-        (self.words.len().saturating_sub(mask.len()), Template::new(self.line, self.atoms, mask, self.failure))
+    /// How many words stay constant with this mask.
+    fn constant(&self, mask: Mask) -> usize {
+        self.words.len().saturating_sub(mask.len())
+    }
+
+    fn template(&self, mask: Mask) -> Template {
+        Template::new(self.line, self.atoms, mask, self.failure)
     }
 }
 
@@ -100,15 +104,7 @@ impl Miner {
 
     /// Finds the signature of a line, with or without its line end, and counts it.
     pub fn observe<'a>(&'a mut self, line: &'a [u8]) -> Sighting<'a> {
-        self.observe_from(line, header(line))
-    }
-
-    /// Like [`observe`](Self::observe), where the whole line is message.
-    pub fn observe_message<'a>(&'a mut self, line: &'a [u8]) -> Sighting<'a> {
-        self.observe_from(line, Header::default())
-    }
-
-    fn observe_from<'a>(&'a mut self, line: &'a [u8], header: Header) -> Sighting<'a> {
+        let header = header(line);
         let line = line.trim_ascii_end();
         self.atoms.clear();
         let structured = structured::json(line, header.message, &mut self.atoms)
@@ -220,14 +216,17 @@ impl Miner {
         let key = shape.key(mask, message.words);
         let own_form = form(line, atoms, class, mask);
         let mut index = match self.table.shapes.get(&key).or_else(|| self.table.forms.get(&own_form)) {
-            Some(&known) => self.table.root(known),
+            Some(&known) => {
+                let known = self.table.root(known);
+                self.generalize(known, message, mask);
+                known
+            }
             None => {
                 let severity = message.severity.unwrap_or_else(|| Severity::of_words(line));
-                let (words, template) = message.generalized(mask);
+                let (words, template) = (message.constant(mask), message.template(mask));
                 self.table.add(own_form, shape.skeleton, words, severity, template)
             }
         };
-        self.generalize(index, message, mask);
         self.table.shapes.insert(key, index);
         self.table.forms.insert(own_form, index);
         for other in self.table.waiting.remove(&own_form).unwrap_or_default() {
@@ -238,11 +237,11 @@ impl Miner {
 
     /// The template shows as little of a line as is known to be constant.
     fn generalize(&mut self, index: Index, message: &Message<'_>, mask: Mask) {
-        let (words, template) = message.generalized(mask);
+        let words = message.constant(mask);
         if let Some(entry) = self.table.get_mut(index)
             && words < entry.words
         {
-            (entry.words, entry.template, entry.skeleton) = (words, template, message.shape.skeleton);
+            (entry.words, entry.template, entry.skeleton) = (words, message.template(mask), message.shape.skeleton);
         }
     }
 
@@ -265,7 +264,7 @@ impl Miner {
         if !waiting.contains(&index) {
             waiting.push(index);
         }
-        if waiting.len() >= words.need_of_names() && words.tell(dotted) {
+        if waiting.len() >= DOTTED_NAMES && words.tell(dotted) {
             for other in self.table.waiting.remove(&shared).unwrap_or_default() {
                 index = self.table.merge(index, other);
             }

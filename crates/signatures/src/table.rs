@@ -139,7 +139,7 @@ impl Table {
 
     /// All signatures that were not merged into another.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().enumerate().filter(|(index, entry)| entry.is_root(*index)).map(|(_, entry)| entry)
+        self.iter_indexed().map(|(_, entry)| entry)
     }
 
     /// Forgets the quarter of the signatures that was used least, and all that leads to them.

@@ -7,7 +7,7 @@ use crate::shape::{MOST_WORDS, Mask};
 /// program (`true`, `false`; `GET`, `POST`, `DELETE`); the fourth makes it a name.
 const NAMES: usize = 4;
 /// Dotted names are seldom alternatives.
-const DOTTED_NAMES: usize = 3;
+pub(crate) const DOTTED_NAMES: usize = 3;
 /// The first word of a message says who speaks or what happened.
 const FIRST_WORDS: usize = 24;
 /// Marks without which a line needs a constant word to be known by.
@@ -54,11 +54,6 @@ impl<'a> Words<'a> {
             _ if introduces_a_name(self.before(place)) => NAMES - 1,
             _ => NAMES,
         }
-    }
-
-    /// How many lines that differ in dotted names only must have been seen before the names are slots.
-    pub fn need_of_names(&self) -> usize {
-        DOTTED_NAMES
     }
 
     /// Whether enough is constant, when the words of `mask` are not, to know the line by.

@@ -103,7 +103,7 @@ impl Collector {
             states: states.clone(),
             files,
         };
-        let built = overseer_collector::build_with_logs(base, &config, observe, Some(intake)).await.unwrap();
+        let built = overseer_collector::build_with(base, &config, observe, Some(intake)).await.unwrap();
         let running = tokio::spawn(run_until_stopped(vec![built], vec![], stop.clone()));
         let collector = Self { health, states, stop, running };
         until("the engine is followed", SOON, async || collector.health.is_ready().then_some(())).await;
