@@ -59,7 +59,7 @@ bench-loop:
 
 # Redaction of FILE's lines beside the limit (line ends alone) and a RegexSet
 bench-redaction FILE:
-    cargo bench --package redaction --bench redaction -- "$(realpath "$1")"
+    cargo bench --package overseer-redaction --bench redaction -- "$(realpath "$1")"
 
 # Signatures: accuracy and speed beside drain3 and the floor. LOGHUB: folder of *_2k.log with truth. TOOLS: scorer, generator, floor
 bench-signatures LOGHUB TOOLS *ARGS:

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use redaction::{Block, CorrelationKey, Redactor};
+use overseer_redaction::{Block, CorrelationKey, Redactor};
 
 fuzz_target!(|data: &[u8]| {
     let redactor = Redactor::new(CorrelationKey::new(&[7; 32]));

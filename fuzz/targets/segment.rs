@@ -4,5 +4,5 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    let _checked = logstore::segment::check(data);
+    let _checked = overseer_logstore::segment::check(data);
 });

@@ -21,10 +21,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use logstore::{Group, MarkKey, Nanos, Rank, Record, Signature, Store};
+use overseer_logstore::{Group, MarkKey, Nanos, Rank, Record, Signature, Store};
 use overseer_provider_port::{LogPosition, LogStream};
+use overseer_redaction::Redactor;
 use overseer_signatures::Miner;
-use redaction::Redactor;
 use tokio_util::sync::CancellationToken;
 
 pub use grpc::Logs;
@@ -102,7 +102,7 @@ impl Archive {
     ///
     /// # Errors
     /// When the query cannot be answered.
-    pub async fn read(&self, query: logstore::Query) -> Result<logstore::Page, ArchiveError> {
+    pub async fn read(&self, query: overseer_logstore::Query) -> Result<overseer_logstore::Page, ArchiveError> {
         let inner = self.0.clone();
         Ok(tokio::task::spawn_blocking(move || inner.store.read(&query)).await??)
     }
@@ -187,8 +187,8 @@ impl Kept<'_> {
             resource: &self.resource,
             instance: self.line.source.as_str(),
             stream: match self.line.stream {
-                LogStream::Stdout => logstore::Stream::Stdout,
-                LogStream::Stderr => logstore::Stream::Stderr,
+                LogStream::Stdout => overseer_logstore::Stream::Stdout,
+                LogStream::Stderr => overseer_logstore::Stream::Stderr,
             },
             severity: self.severity,
             signature: self.signature,

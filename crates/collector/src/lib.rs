@@ -18,9 +18,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use logstore::Nanos;
 use overseer_contract::v1::inventory_service_server::InventoryServiceServer;
 use overseer_contract::v1::log_service_server::LogServiceServer;
+use overseer_logstore::Nanos;
 use overseer_model::Timestamp;
 use overseer_provider_docker::DockerObserve;
 use overseer_provider_port::Observe;

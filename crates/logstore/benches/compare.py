@@ -43,7 +43,7 @@ def run(command, **options):
 
 
 def binary():
-    command = ["cargo", "bench", "-p", "logstore", "--bench", "store", "--no-run", "--message-format", "json"]
+    command = ["cargo", "bench", "-p", "overseer-logstore", "--bench", "store", "--no-run", "--message-format", "json"]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
     messages = [json.loads(line) for line in done.stdout.splitlines() if line.startswith(b"{")]
     return [m["executable"] for m in messages if m.get("executable") and m["target"]["name"] == "store"][-1]

@@ -16,7 +16,7 @@ use std::io::{BufRead, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use logstore::{Config, Group, Nanos, Objects, Order, Query, Rank, Record, Signature, Store, Stream, Text};
+use overseer_logstore::{Config, Group, Nanos, Objects, Order, Query, Rank, Record, Signature, Store, Stream, Text};
 use serde_json::{Value, json};
 
 fn main() {

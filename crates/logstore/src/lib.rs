@@ -6,7 +6,7 @@
 //!
 //! ```
 //! # let folder = tempfile::tempdir()?;
-//! use logstore::{Config, Group, MarkKey, Nanos, Objects, Query, Rank, Record, Signature, Store, Stream, Text};
+//! use overseer_logstore::{Config, Group, MarkKey, Nanos, Objects, Query, Rank, Record, Signature, Store, Stream, Text};
 //!
 //! let objects = Objects::directory(&folder.path().join("segments"))?;
 //! let (store, report) = Store::open(&folder.path().join("open"), objects, Config::default())?;

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::hint::black_box;
 use std::time::Instant;
 
-use redaction::{CorrelationKey, Redactor};
+use overseer_redaction::{CorrelationKey, Redactor};
 use regex::bytes::RegexSetBuilder;
 
 const RUNS: usize = 9;

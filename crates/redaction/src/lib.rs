@@ -1,7 +1,7 @@
 //! Credentials out of text, before the text is stored anywhere.
 //!
 //! ```
-//! use redaction::{CorrelationKey, Redactor};
+//! use overseer_redaction::{CorrelationKey, Redactor};
 //!
 //! let redactor = Redactor::new(CorrelationKey::new(&[7; 32]));
 //! let line = redactor.redact(b"connecting to postgres://shop:hunter2@db:5432/shop");

@@ -1,8 +1,8 @@
 //! `LogService`: lines and signatures, in bounded answers. Who looked at lines is written to the audit chain first.
 
-use logstore::{Cursor, Nanos, Query, Rank, Signature, StoreError, Stream, Text};
 use overseer_contract::v1::log_service_server::LogService;
 use overseer_contract::{from_timestamp, to_timestamp, v1};
+use overseer_logstore::{Cursor, Nanos, Query, Rank, Signature, StoreError, Stream, Text};
 use overseer_model::Timestamp;
 use overseer_runtime::{Code, Problem, caller};
 use overseer_signatures::SignatureId;
@@ -116,8 +116,8 @@ fn size(asked: u32) -> Result<usize, Problem> {
     }
 }
 
-fn line(line: logstore::Line) -> v1::LogLine {
-    let logstore::Line { time, group: _, resource, instance, stream, severity: rank, signature, text } = line;
+fn line(line: overseer_logstore::Line) -> v1::LogLine {
+    let overseer_logstore::Line { time, group: _, resource, instance, stream, severity: rank, signature, text } = line;
     v1::LogLine {
         at: Some(to_timestamp(Timestamp::from_micros(time.0.div_euclid(1_000)))),
         workload: resource,

@@ -7,9 +7,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use logstore::{Config, Objects, OpenReport, Store, StoreError};
+use overseer_logstore::{Config, Objects, OpenReport, Store, StoreError};
+use overseer_redaction::{CorrelationKey, Redactor};
 use overseer_signatures::{Miner, State};
-use redaction::{CorrelationKey, Redactor};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::task::JoinError;
 

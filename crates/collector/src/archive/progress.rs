@@ -1,8 +1,8 @@
 //! Where a source is, from line to line and over a restart.
 
 use overseer_provider_port::LogPosition;
+use overseer_redaction::Block;
 use overseer_signatures::{Joiner, Miner, Role, Severity, SignatureId};
-use redaction::Block;
 
 /// What is known of a source's last lines.
 #[derive(Clone, Default)]
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn a_mark_reads_back_and_another_version_does_not() {
-        let redactor = redaction::Redactor::new(redaction::CorrelationKey::new(&[7; 32]));
+        let redactor = overseer_redaction::Redactor::new(overseer_redaction::CorrelationKey::new(&[7; 32]));
         let mut block = Block::default();
         let _redacted = redactor.redact_line(&mut block, b"-----BEGIN RSA PRIVATE KEY-----");
         assert!(block.is_open());

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use logstore::{Config, MarkKey, Nanos, Store, StoreError};
+use overseer_logstore::{Config, MarkKey, Nanos, Store, StoreError};
 use proptest::prelude::*;
 
 use crate::place::{Place, START, everything, files, group, open, record, texts};
@@ -152,7 +152,7 @@ fn a_lost_manifest_is_made_again_from_the_segments() {
 fn only_one_process_has_the_store() {
     let place = Place::new();
     let (_store, _) = place.open();
-    let objects = logstore::Objects::directory(&place.folder.path().join("segments")).unwrap();
+    let objects = overseer_logstore::Objects::directory(&place.folder.path().join("segments")).unwrap();
     let refused = Store::open(&place.folder.path().join("open"), objects, Config::default()).err().unwrap();
     assert!(matches!(refused, StoreError::Held { .. }));
 }

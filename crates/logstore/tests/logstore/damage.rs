@@ -1,6 +1,6 @@
 //! Damaged files are named and set aside, and the rest stays readable.
 
-use logstore::{Group, segment};
+use overseer_logstore::{Group, segment};
 use proptest::prelude::*;
 
 use crate::place::{Place, START, everything, group, record, texts};

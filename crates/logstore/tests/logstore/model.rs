@@ -1,6 +1,6 @@
 //! Queries answer what a list of all lines, filtered and sorted, answers.
 
-use logstore::{Config, Group, Nanos, Order, Query, Rank, Record, Signature, Store, Stream, Text};
+use overseer_logstore::{Config, Group, Nanos, Order, Query, Rank, Record, Signature, Store, Stream, Text};
 use proptest::prelude::*;
 
 use crate::place::{Place, START};

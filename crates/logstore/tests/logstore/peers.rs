@@ -27,7 +27,7 @@ fn program() -> String {
 #[test]
 fn pyarrow_gives_every_line_back() {
     let place = Place::new();
-    let (store, _) = place.open_with(logstore::Config { block_bytes: 40_000, ..Default::default() });
+    let (store, _) = place.open_with(overseer_logstore::Config { block_bytes: 40_000, ..Default::default() });
     let lines: Vec<String> = (0..1500u64)
         .map(|at| match at % 5 {
             0 => format!(

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use logstore::{Config, Group, Nanos, Objects, OpenReport, Order, Page, Query, Rank, Record, Signature, Store, Stream};
+use overseer_logstore::{
+    Config, Group, Nanos, Objects, OpenReport, Order, Page, Query, Rank, Record, Signature, Store, Stream,
+};
 use tempfile::TempDir;
 
 pub struct Place {

@@ -1,6 +1,6 @@
 //! What is old goes when it is told to, and stays away; marks stay.
 
-use logstore::{Config, Group, MarkKey, Nanos, Record, Selector};
+use overseer_logstore::{Config, Group, MarkKey, Nanos, Record, Selector};
 
 use crate::place::{Place, START, everything, group, record, texts};
 

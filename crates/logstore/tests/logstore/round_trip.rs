@@ -79,10 +79,10 @@ proptest! {
 
 #[test]
 fn keeps_what_each_line_says_of_itself() {
-    use logstore::{Nanos, Rank, Record, Signature, Stream};
+    use overseer_logstore::{Nanos, Rank, Record, Signature, Stream};
     let place = Place::new();
     let (store, _) = place.open();
-    let (a, b) = (logstore::Group("a/b\tc".to_owned()), logstore::Group(String::new()));
+    let (a, b) = (overseer_logstore::Group("a/b\tc".to_owned()), overseer_logstore::Group(String::new()));
     let one = Record {
         time: Nanos(-5),
         resource: "r\n1",

@@ -9,7 +9,7 @@ mod table;
 
 use std::sync::LazyLock;
 
-use redaction::{CorrelationKey, Redactor};
+use overseer_redaction::{CorrelationKey, Redactor};
 
 fn redactor() -> &'static Redactor {
     static REDACTOR: LazyLock<Redactor> = LazyLock::new(|| Redactor::new(CorrelationKey::new(&[7; 32])));

@@ -1,6 +1,6 @@
 //! Private keys over many lines.
 
-use redaction::Block;
+use overseer_redaction::Block;
 
 use crate::{redact, redactor, text};
 

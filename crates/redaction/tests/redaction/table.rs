@@ -117,7 +117,7 @@ fn the_same_secret_has_the_same_mark_wherever_it_stands_and_another_under_anothe
     ] {
         assert_eq!(mark(before, behind), alone, "{before}");
     }
-    let other = redaction::Redactor::new(redaction::CorrelationKey::new(&[8; 32]));
+    let other = overseer_redaction::Redactor::new(overseer_redaction::CorrelationKey::new(&[8; 32]));
     assert_ne!(text(&other.redact(token.as_bytes())), alone);
     assert_ne!(mark("x", ""), "x");
 }

@@ -138,7 +138,9 @@ fn arrows_point_down() {
     let ground = ["overseer-contract", "overseer-model"];
     let floors = [
         ("overseer-model", below(&[])),
-        ("redaction", below(&[])),
+        ("overseer-redaction", below(&[])),
+        ("overseer-signatures", below(&[])),
+        ("overseer-logstore", below(&[])),
         ("overseer-contract", below(&["overseer-model"])),
         ("overseer-permit", below(&["overseer-model"])),
         ("overseer-provider-port", below(&["overseer-model"])),
