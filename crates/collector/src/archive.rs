@@ -2,7 +2,7 @@
 //! far their source was read.
 //!
 //! ```text
-//! batch ─▶ redact ─▶ join ─▶ mine ─▶ one commit of the log store: lines and marks
+//! batch ─▶ redact ─▶ join ─▶ mine ─▶ one commit of the log store: lines, marks, and what they count for
 //! ```
 //!
 //! **Nothing is stored before it is redacted.** A private key that spans lines is known over a restart too: a mark holds
@@ -13,6 +13,7 @@
 mod grpc;
 mod open;
 mod progress;
+mod tallies;
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -22,15 +23,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use overseer_logstore::{Group, MarkKey, Nanos, Rank, Record, Signature, Store};
+use overseer_model::Timestamp;
 use overseer_provider_port::{LogPosition, LogStream};
 use overseer_redaction::Redactor;
-use overseer_signatures::Miner;
+use overseer_signatures::{Miner, Role, SignatureId};
 use tokio_util::sync::CancellationToken;
 
 pub use grpc::Logs;
 pub use open::ArchiveError;
 use progress::{Mark, Progress};
+pub use tallies::Tallies;
 
+use crate::chronicle::{Counted, Seen, Tally};
 use crate::logs::{Batch, Line, Positions, Sink, SinkError, SourceKey, Workloads};
 
 /// What the lines of one host are grouped by: they share segments.
@@ -48,6 +52,7 @@ struct Inner {
     redactor: Redactor,
     workloads: Workloads,
     learned: Mutex<Learned>,
+    tallies: Tallies,
     folder: PathBuf,
 }
 
@@ -56,6 +61,8 @@ struct Inner {
 struct Learned {
     miner: Miner,
     sources: HashMap<SourceKey, Progress>,
+    /// The last batch, when the store refused it. It comes again, and is not mined twice.
+    refused: Option<Prepared>,
     /// Lines since what was learned was written down.
     unsaved: usize,
 }
@@ -67,13 +74,21 @@ enum Saving {
     WhenMuchIsNew,
 }
 
-/// A line as it is stored.
-struct Kept<'a> {
-    line: &'a Line,
+/// What is stored of a line beside what the line itself says.
+struct Kept {
     resource: Arc<str>,
     severity: Rank,
     signature: Signature,
     text: Vec<u8>,
+}
+
+/// A batch as it is stored.
+struct Prepared {
+    kept: Vec<Kept>,
+    /// What the batch changes; kept only once the batch is.
+    changed: HashMap<SourceKey, Progress>,
+    counted: Vec<Counted>,
+    marks: Vec<(SourceKey, LogPosition)>,
 }
 
 impl Archive {
@@ -107,6 +122,24 @@ impl Archive {
         Ok(tokio::task::spawn_blocking(move || inner.store.read(&query)).await??)
     }
 
+    /// What is in no table yet of what lines count for.
+    pub fn tallies(&self) -> &Tallies {
+        &self.0.tallies
+    }
+
+    /// The ids that count today for some that were given out before.
+    ///
+    /// # Errors
+    /// When the process is ending.
+    pub async fn resolve(&self, ids: Vec<SignatureId>) -> Result<Vec<SignatureId>, ArchiveError> {
+        let inner = self.0.clone();
+        let resolved = tokio::task::spawn_blocking(move || {
+            let learned = inner.learned.lock().unwrap_or_else(PoisonError::into_inner);
+            ids.into_iter().map(|id| learned.miner.resolve(id)).collect()
+        });
+        Ok(resolved.await?)
+    }
+
     /// All signatures, the most frequent first.
     ///
     /// # Errors
@@ -126,33 +159,43 @@ impl Archive {
 impl Inner {
     fn accept(&self, batch: &Batch) -> Result<(), ArchiveError> {
         let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
-        let Learned { miner, sources, .. } = &mut *learned;
-        // What the batch changes is kept only once the batch is.
+        let refused = learned.refused.take().filter(|refused| refused.is_of(batch));
+        let prepared = refused.unwrap_or_else(|| self.prepare(&mut learned, batch));
+        let records: Vec<Record<'_>> =
+            batch.lines.iter().zip(&prepared.kept).map(|(line, kept)| kept.record(line)).collect();
+        let draft = self.tallies.draft(prepared.counted.clone());
+        let mut marks = prepared.marks(&learned.sources);
+        marks.push(draft.mark.clone());
+        if let Err(error) = self.store.append(&[(&Group(GROUP.to_owned()), &records)], &marks) {
+            learned.refused = Some(prepared);
+            return Err(error.into());
+        }
+        self.tallies.committed(draft);
+        learned.unsaved += prepared.kept.len();
+        learned.sources.extend(prepared.changed);
+        Ok(())
+    }
+
+    fn prepare(&self, learned: &mut Learned, batch: &Batch) -> Prepared {
+        let Learned { miner, sources, .. } = learned;
         let mut changed: HashMap<SourceKey, Progress> = HashMap::new();
-        let mut kept = Vec::with_capacity(batch.lines.len());
+        let (mut kept, mut tally) = (Vec::with_capacity(batch.lines.len()), Tally::default());
         for line in &batch.lines {
             let progress = changed
                 .entry(line.source.clone())
                 .or_insert_with(|| sources.get(&line.source).cloned().unwrap_or_default());
             let text = self.redactor.redact_line(&mut progress.block, &line.text).into_owned();
-            let (signature, severity) = progress.event(miner, &text);
-            let resource = self.workloads.of(&line.source);
-            kept.push(Kept { line, resource, severity: Rank(severity as u8), signature: Signature(signature.0), text });
+            let (role, signature, severity) = progress.event(miner, &text);
+            let (resource, severity) = (self.workloads.of(&line.source), Rank(severity as u8));
+            if role == Role::Head {
+                let at = Timestamp::from_micros(line.at.0.div_euclid(1_000));
+                let (workload, resource_id) = (&resource, line.source.container_id().unwrap_or_default());
+                tally.count(&Seen { workload, resource_id, signature, severity, first: at, last: at, count: 1 });
+            }
+            kept.push(Kept { resource, severity, signature: Signature(signature.0), text });
         }
-        let records: Vec<Record<'_>> = kept.iter().map(Kept::record).collect();
-        let marks: Vec<(MarkKey, Vec<u8>)> = batch
-            .marks
-            .iter()
-            .map(|(source, position)| {
-                let progress = changed.get(source).or_else(|| sources.get(source));
-                let block = progress.map(|progress| progress.block).unwrap_or_default();
-                (MarkKey(source.to_string()), Mark { position: *position, block }.to_bytes())
-            })
-            .collect();
-        self.store.append(&[(&Group(GROUP.to_owned()), &records)], &marks)?;
-        sources.extend(changed);
-        learned.unsaved += kept.len();
-        Ok(())
+        let counted = tally.finish(|id| miner.signature(id).map(|signature| signature.template));
+        Prepared { kept, changed, counted, marks: batch.marks.clone() }
     }
 
     fn position(&self, source: &SourceKey) -> Result<Option<LogPosition>, ArchiveError> {
@@ -180,13 +223,13 @@ impl Inner {
     }
 }
 
-impl Kept<'_> {
-    fn record(&self) -> Record<'_> {
+impl Kept {
+    fn record<'a>(&'a self, line: &'a Line) -> Record<'a> {
         Record {
-            time: Nanos(self.line.at.0),
+            time: Nanos(line.at.0),
             resource: &self.resource,
-            instance: self.line.source.as_str(),
-            stream: match self.line.stream {
+            instance: line.source.as_str(),
+            stream: match line.stream {
                 LogStream::Stdout => overseer_logstore::Stream::Stdout,
                 LogStream::Stderr => overseer_logstore::Stream::Stderr,
             },
@@ -197,12 +240,31 @@ impl Kept<'_> {
     }
 }
 
+impl Prepared {
+    fn is_of(&self, batch: &Batch) -> bool {
+        self.kept.len() == batch.lines.len() && self.marks == batch.marks
+    }
+
+    fn marks(&self, sources: &HashMap<SourceKey, Progress>) -> Vec<(MarkKey, Vec<u8>)> {
+        let mark = |(source, position): &(SourceKey, LogPosition)| {
+            let progress = self.changed.get(source).or_else(|| sources.get(source));
+            let block = progress.map(|progress| progress.block).unwrap_or_default();
+            (MarkKey(source.to_string()), Mark { position: *position, block }.to_bytes())
+        };
+        self.marks.iter().map(mark).collect()
+    }
+}
+
 #[async_trait]
 impl Sink for Archive {
     async fn accept(&self, batch: &Batch) -> Result<(), SinkError> {
         let (inner, batch) = (self.0.clone(), batch.clone());
+        let room = self.0.tallies.room().await.map_err(|error| SinkError(error.into()))?;
         let accepted = tokio::task::spawn_blocking(move || inner.accept(&batch)).await.map_err(ArchiveError::from);
-        accepted.and_then(|accepted| accepted).map_err(|error| SinkError(error.into()))
+        accepted.and_then(|accepted| accepted).map_err(|error| SinkError(error.into()))?;
+        // It is free again when the tables have what the batch counts for.
+        room.forget();
+        Ok(())
     }
 }
 

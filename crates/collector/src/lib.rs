@@ -3,6 +3,7 @@
 
 mod archive;
 mod backoff;
+mod chronicle;
 mod decide;
 mod grpc;
 pub mod logs;
@@ -33,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use crate::archive::{Archive, ArchiveError, Logs};
+use crate::chronicle::Recorder;
 use crate::grpc::Inventory;
 use crate::logs::files::Files;
 use crate::logs::{Containers, Intake, Queues, Sighting, States, Workloads};
@@ -42,8 +44,10 @@ use crate::store::Store;
 use crate::watch::Watch;
 
 /// The collector's tables.
-pub const MIGRATIONS: Migrations =
-    Migrations(&[(100, "collector", include_str!("../../../migrations/collector/0100_collector.sql"))]);
+pub const MIGRATIONS: Migrations = Migrations(&[
+    (100, "collector", include_str!("../../../migrations/collector/0100_collector.sql")),
+    (102, "chronicle", include_str!("../../../migrations/collector/0102_chronicle.sql")),
+]);
 
 /// How long facts, and resources that were removed, can be asked for.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -72,7 +76,8 @@ pub async fn build(base: Base, config: CollectorConfig, folder: &Path) -> Result
     })?;
     let (observe, workloads) = (Arc::new(observe), Workloads::default());
     let (logs, known) = (folder.join("logs"), workloads.clone());
-    let opened = tokio::task::spawn_blocking(move || Archive::open(&logs, known)).await;
+    let applied = chronicle::applied(&base.db).await?;
+    let opened = tokio::task::spawn_blocking(move || Archive::open(&logs, known, applied)).await;
     let archive =
         opened.map_err(ArchiveError::from).and_then(|opened| opened).map_err(|source| BuildError::Config {
             what: format!("the log store in {} cannot be used", folder.display()),
@@ -88,12 +93,18 @@ pub async fn build(base: Base, config: CollectorConfig, folder: &Path) -> Result
         files: vec![],
     };
     let (stop, db, maintained) = (base.stop.clone(), base.db.clone(), archive.clone());
-    let task = Task::new("log-archive", async move {
+    let recorder = Recorder::new(base.db.clone(), base.site.clone(), archive.clone(), base.relay.clone());
+    let recorded = base.stop.clone();
+    let record = Task::new("log-chronicle", async move {
+        recorder.run(Timestamp::now, recorded).await;
+        Ok(())
+    });
+    let maintain = Task::new("log-archive", async move {
         maintained.maintain(|| Nanos(Timestamp::now().micros().saturating_mul(1_000)), stop).await;
         Ok(())
     });
     let routes = Routes::new(LogServiceServer::new(Logs { archive, db }));
-    assemble(base, &config, observe, Some(intake), (routes, vec![task])).await
+    assemble(base, &config, observe, Some(intake), (routes, vec![maintain, record])).await
 }
 
 /// The same with another way to look at a platform, and another intake of logs or none.

@@ -57,6 +57,11 @@ impl SourceKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+    /// The id of a container; `None` of a file.
+    #[must_use]
+    pub fn container_id(&self) -> Option<&str> {
+        self.0.strip_prefix("container:")
+    }
 }
 impl fmt::Display for SourceKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -22,7 +22,7 @@ macro_rules! payloads {
     )*};
 }
 payloads! {
-    FactBatch ResourceChanged IncidentDetected IncidentUpdated IncidentResolved PlanRejected PlanReady
+    FactBatch LogSignatures ResourceChanged IncidentDetected IncidentUpdated IncidentResolved PlanRejected PlanReady
     PlanFinished ApprovalRequired ApprovalGranted ApprovalDenied StepDispatched StepStarted StepActed StepVerified
     StepFailed StepInDoubt
 }

@@ -69,6 +69,7 @@ impl Consumer for Events {
                 self.step(event, Report::of(doubt.step, StepEvent::InDoubt, doubt.detail)?).await
             }
             EventKind::FactBatch
+            | EventKind::LogSignatures
             | EventKind::ResourceChanged
             | EventKind::PlanRejected
             | EventKind::PlanReady

@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn tickets_and_facts_are_never_shown_and_all_else_is() {
-        let hidden = [EventKind::StepDispatched, EventKind::FactBatch];
+        let hidden = [EventKind::StepDispatched, EventKind::FactBatch, EventKind::LogSignatures];
         for kind in EventKind::ALL {
             assert_eq!(shown(&event(*kind)).is_none(), hidden.contains(kind), "{kind}");
         }

@@ -133,6 +133,7 @@ fn read(event: &Event) -> Result<Option<Told>, ApplyError> {
             (step.incident_id, What::InDoubt, Some(Move::StepInVain))
         }
         EventKind::FactBatch
+        | EventKind::LogSignatures
         | EventKind::ResourceChanged
         | EventKind::IncidentDetected
         | EventKind::IncidentUpdated

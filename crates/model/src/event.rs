@@ -52,6 +52,7 @@ macro_rules! kinds {
 
 kinds! {
     FactBatch = "fact.batch", Facts;
+    LogSignatures = "log.signature", Facts;
     ResourceChanged = "resource.changed", Events;
     IncidentDetected = "incident.detected", Events;
     IncidentUpdated = "incident.updated", Events;

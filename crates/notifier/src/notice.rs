@@ -79,6 +79,7 @@ impl Notice {
                 (Kind::StepFailed, Data::of_failure(step, "in_doubt".to_owned())?)
             }
             EventKind::FactBatch
+            | EventKind::LogSignatures
             | EventKind::ResourceChanged
             | EventKind::IncidentUpdated
             | EventKind::PlanRejected

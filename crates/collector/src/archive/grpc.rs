@@ -10,6 +10,7 @@ use overseer_storage::{Db, audit};
 use tonic::{Request, Response, Status};
 
 use super::{Archive, ArchiveError};
+use crate::wire::log_severity;
 
 /// Most lines or signatures of an answer.
 const MOST: u32 = 1_000;
@@ -52,7 +53,7 @@ impl LogService for Logs {
         let signatures = signatures.into_iter().map(|signature| v1::LogSignature {
             id: signature.id.to_string(),
             template: signature.template,
-            severity: severity(Rank(signature.severity as u8)).into(),
+            severity: log_severity(Rank(signature.severity as u8)).into(),
             count: signature.count,
         });
         Ok(Response::new(v1::ListLogSignaturesResponse { signatures: signatures.collect() }))
@@ -128,15 +129,10 @@ fn line(line: overseer_logstore::Line) -> v1::LogLine {
             Stream::File => v1::LogStream::File,
         }
         .into(),
-        severity: severity(rank).into(),
+        severity: log_severity(rank).into(),
         signature: SignatureId(signature.0).to_string(),
         text: String::from_utf8_lossy(&text).into_owned(),
     }
-}
-
-/// The order of the contract's severities is that of the ranks.
-fn severity(rank: Rank) -> v1::LogSeverity {
-    v1::LogSeverity::try_from(i32::from(rank.0)).unwrap_or_default()
 }
 
 fn rank(severity: v1::LogSeverity) -> u8 {
@@ -166,10 +162,10 @@ mod tests {
     #[test]
     fn the_contract_knows_each_severity_by_its_rank() {
         for known in Severity::ALL {
-            let name = severity(Rank(known as u8)).as_str_name().trim_start_matches("LOG_SEVERITY_").to_lowercase();
+            let name = log_severity(Rank(known as u8)).as_str_name().trim_start_matches("LOG_SEVERITY_").to_lowercase();
             let expected = if known == Severity::Unknown { "unspecified" } else { known.name() };
             assert_eq!(name, expected);
-            assert_eq!(rank(severity(Rank(known as u8))), known as u8);
+            assert_eq!(rank(log_severity(Rank(known as u8))), known as u8);
         }
     }
 }

@@ -13,7 +13,7 @@ use overseer_signatures::{Miner, State};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::task::JoinError;
 
-use super::{Archive, Inner, Learned};
+use super::{Archive, Inner, Learned, Tallies};
 use crate::logs::Workloads;
 
 const MINER: &str = "signatures.json";
@@ -38,6 +38,8 @@ pub enum ArchiveError {
     Ended(#[from] JoinError),
     #[error("this machine gives no random numbers")]
     NoRandom,
+    #[error("the collector's tables do not take what log lines count for; lines wait")]
+    NoRoom,
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> ArchiveError {
@@ -46,19 +48,21 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> ArchiveError {
 }
 
 impl Archive {
-    /// Opens the archive in a folder, which is made if need be. Blocks.
+    /// Opens the archive in a folder, which is made if need be. `applied` is the number of the last tally that is in the
+    /// tables. Blocks.
     ///
     /// # Errors
     /// When the folder cannot be used, or another process uses it.
-    pub fn open(folder: &Path, workloads: Workloads) -> Result<Self, ArchiveError> {
+    pub fn open(folder: &Path, workloads: Workloads, applied: u64) -> Result<Self, ArchiveError> {
         fs::create_dir_all(folder).map_err(at(folder))?;
         let objects = Objects::directory(&folder.join("segments"))?;
         let config = Config { unsealed_bytes: UNSEALED, ..Config::default() };
         let (store, report) = Store::open(&folder.join("open"), objects, config)?;
         tell(&report);
+        let tallies = Tallies::load(&store, applied)?;
         let redactor = Redactor::new(key(&folder.join(KEY))?);
         let learned = Mutex::new(Learned { miner: load_miner(folder), ..Learned::default() });
-        Ok(Self(Arc::new(Inner { store, redactor, workloads, learned, folder: folder.to_owned() })))
+        Ok(Self(Arc::new(Inner { store, redactor, workloads, learned, tallies, folder: folder.to_owned() })))
     }
 }
 

@@ -19,15 +19,15 @@ impl Progress {
         Self { block, ..Self::default() }
     }
 
-    /// The signature and severity of the event that this line begins or continues.
-    pub fn event(&mut self, miner: &mut Miner, text: &[u8]) -> (SignatureId, Severity) {
-        if let (Role::Continuation, Some(event)) = (self.joiner.feed(text), self.event) {
-            return event;
+    /// Whether this line begins an event or continues one, and the event's signature and severity.
+    pub fn event(&mut self, miner: &mut Miner, text: &[u8]) -> (Role, SignatureId, Severity) {
+        if let (Role::Continuation, Some((signature, severity))) = (self.joiner.feed(text), self.event) {
+            return (Role::Continuation, signature, severity);
         }
         let sighting = miner.observe(text);
-        let event = (sighting.signature, sighting.severity);
-        self.event = Some(event);
-        event
+        let (signature, severity) = (sighting.signature, sighting.severity);
+        self.event = Some((signature, severity));
+        (Role::Head, signature, severity)
     }
 }
 

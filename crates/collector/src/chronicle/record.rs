@@ -1,0 +1,307 @@
+//! The loop that takes tallies to the tables and tells the bus what they say.
+//!
+//! A minute is told when it is over. What cannot wait is told at once: a signature that is new to its workload, the
+//! first event of a minute that is at least as bad as a warning, the event that makes a burst.
+
+use std::collections::{HashMap, HashSet};
+use std::error::Error;
+use std::time::Duration;
+
+use overseer_contract::{BadEvent, Event, v1};
+use overseer_model::{Site, Timestamp};
+use overseer_runtime::Relay;
+use overseer_signatures::SignatureId;
+use overseer_storage::{Db, StoreError};
+use tokio_util::sync::CancellationToken;
+
+use super::baseline::Baseline;
+use super::store::{self, Due, Merge, Novelty, Told};
+use super::tally::{Counted, Minute, OTHERS, Tally};
+use crate::archive::{Archive, ArchiveError};
+use crate::backoff::Backoff;
+use crate::wire;
+
+/// How often minutes are looked at.
+const EVERY: Duration = Duration::from_secs(1);
+/// The least time between two rounds.
+const PAUSE: Duration = Duration::from_millis(20);
+/// How long after its end a minute may still get events before it is told.
+const GRACE: Duration = Duration::from_secs(3);
+/// Minutes told at once. An event with so many facts stays below what the bus carries.
+const MOST: i64 = 500;
+/// What happened longer ago is counted, but is no news.
+const NEWS: Duration = Duration::from_secs(24 * 3600);
+/// How long minutes are kept.
+const MINUTES_KEPT: Duration = Duration::from_secs(48 * 3600);
+/// How long a signature is known that nobody logs.
+const SIGNATURES_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
+const TIDY_EVERY: Duration = Duration::from_secs(3600);
+/// Signatures of one workload that are counted one by one.
+const OF_A_WORKLOAD: usize = 4_096;
+/// All log facts of a site are one ordered row.
+const KEY: &str = "log-signatures";
+/// Rank of a warning.
+const WARNING: u8 = 5;
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RecordError {
+    #[error("the tables failed")]
+    Store(#[from] StoreError),
+    #[error("the archive failed")]
+    Archive(#[from] ArchiveError),
+    #[error("log facts have no JSON")]
+    Event(#[from] BadEvent),
+}
+
+/// What is known of a workload.
+#[derive(Debug)]
+struct Known {
+    signatures: HashSet<SignatureId>,
+    /// The oldest event.
+    since: Timestamp,
+}
+
+pub struct Recorder {
+    db: Db,
+    site: Site,
+    archive: Archive,
+    relay: Relay,
+    known: HashMap<String, Known>,
+    /// When the tables were last put in order and read.
+    tidied: Option<Timestamp>,
+}
+
+impl Recorder {
+    pub fn new(db: Db, site: Site, archive: Archive, relay: Relay) -> Self {
+        Self { db, site, archive, relay, known: HashMap::new(), tidied: None }
+    }
+
+    /// Records until it is told to stop, and then what is there already.
+    pub async fn run(mut self, now: impl Fn() -> Timestamp, stop: CancellationToken) {
+        let mut every = tokio::time::interval(EVERY);
+        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut backoff = Backoff::default();
+        loop {
+            let stopping = tokio::select! {
+                biased;
+                () = stop.cancelled() => true,
+                _ = every.tick() => false,
+                () = self.archive.tallies().news() => {
+                    if !self.is_urgent() {
+                        continue;
+                    }
+                    tokio::time::sleep(PAUSE).await;
+                    false
+                }
+            };
+            let round = self.round(now()).await;
+            if stopping {
+                return;
+            }
+            match round {
+                Ok(()) => backoff = Backoff::default(),
+                Err(error) => {
+                    if backoff.is_fresh() {
+                        tracing::warn!(error = &error as &dyn Error, "what logs say waits for its tables");
+                    }
+                    stop.run_until_cancelled(backoff.wait()).await;
+                }
+            }
+        }
+    }
+
+    /// Whether what waits cannot wait for the next look, or has little room left.
+    fn is_urgent(&self) -> bool {
+        let waiting = self.archive.tallies().waiting();
+        waiting.len() >= 32 || waiting.iter().flat_map(|one| one.counted.iter()).any(|one| self.is_news(one))
+    }
+
+    fn is_news(&self, one: &Counted) -> bool {
+        one.severity >= WARNING || !self.is_known(one)
+    }
+
+    pub(super) async fn round(&mut self, now: Timestamp) -> Result<(), RecordError> {
+        if self.tidied.is_none_or(|at| now.since(at) >= TIDY_EVERY) {
+            self.tidy(now).await?;
+            self.tidied = Some(now);
+        }
+        self.apply().await?;
+        while self.tell(now).await? {}
+        Ok(())
+    }
+
+    /// Forgets what is old, and reads what is known.
+    async fn tidy(&mut self, now: Timestamp) -> Result<(), RecordError> {
+        store::prune(&self.db, Minute::of(now - MINUTES_KEPT), now - SIGNATURES_KEPT).await?;
+        self.load().await?;
+        let merges = self.merges(self.known.keys().map(String::as_str).collect()).await?;
+        if !merges.is_empty() {
+            store::merge(&self.db, &merges).await?;
+            self.load().await?;
+        }
+        Ok(())
+    }
+
+    async fn load(&mut self) -> Result<(), RecordError> {
+        self.known.clear();
+        for pair in store::pairs(&self.db).await? {
+            self.remember(&pair.workload, pair.signature, pair.first_seen);
+        }
+        Ok(())
+    }
+
+    fn remember(&mut self, workload: &str, signature: SignatureId, first: Timestamp) {
+        let new = || Known { signatures: HashSet::new(), since: first };
+        let known = self.known.entry(workload.to_owned()).or_insert_with(new);
+        known.signatures.insert(signature);
+        known.since = known.since.min(first);
+    }
+
+    /// Takes what waits to the tables.
+    async fn apply(&mut self) -> Result<(), RecordError> {
+        let waiting = self.archive.tallies().waiting();
+        let Some(upto) = waiting.last().map(|last| last.number) else { return Ok(()) };
+        let counted = self.sum(waiting.iter().flat_map(|waiting| waiting.counted.iter()));
+        // What is new may be what several known ones have become.
+        let new = counted.iter().filter(|one| !self.is_known(one)).map(|one| one.workload.as_str());
+        let merges = self.merges(new.collect()).await?;
+        store::apply(&self.db, &merges, &counted, upto).await?;
+        self.archive.tallies().applied(upto);
+        for Merge { workload, from, .. } in &merges {
+            if let Some(known) = self.known.get_mut(workload) {
+                known.signatures.remove(from);
+            }
+        }
+        for one in &counted {
+            self.remember(&one.workload, one.signature, one.first_seen);
+        }
+        Ok(())
+    }
+
+    fn is_known(&self, one: &Counted) -> bool {
+        self.known.get(&one.workload).is_some_and(|known| known.signatures.contains(&one.signature))
+    }
+
+    /// One count for each signature and minute. Beyond what is counted of a workload, signatures are counted together.
+    fn sum<'a>(&self, tallies: impl Iterator<Item = &'a Counted>) -> Vec<Counted> {
+        let (mut sum, mut new) = (Tally::new(usize::MAX), HashMap::<&str, HashSet<SignatureId>>::new());
+        for one in tallies {
+            let known = self.known.get(&one.workload).map(|known| &known.signatures);
+            if known.is_some_and(|known| known.contains(&one.signature)) {
+                sum.add(one, one.signature);
+                continue;
+            }
+            let new = new.entry(&one.workload).or_default();
+            let room = known.map_or(0, HashSet::len) + new.len() < OF_A_WORKLOAD;
+            if room {
+                new.insert(one.signature);
+            }
+            sum.add(one, if new.contains(&one.signature) { one.signature } else { OTHERS });
+        }
+        sum.counted()
+    }
+
+    /// Signatures of these workloads that turned out to be part of others.
+    async fn merges(&self, workloads: HashSet<&str>) -> Result<Vec<Merge>, RecordError> {
+        let mut merges = Vec::new();
+        for workload in workloads {
+            let Some(known) = self.known.get(workload) else { continue };
+            let from: Vec<SignatureId> = known.signatures.iter().copied().collect();
+            let into = self.archive.resolve(from.clone()).await?;
+            let merged = from.into_iter().zip(into).filter(|(from, into)| from != into);
+            merges.extend(merged.map(|(from, into)| Merge { workload: workload.to_owned(), from, into }));
+        }
+        Ok(merges)
+    }
+
+    /// Tells what is due; whether there may be more.
+    async fn tell(&self, now: Timestamp) -> Result<bool, RecordError> {
+        let open = Minute::of(now - GRACE);
+        let due = store::due(&self.db, open, MOST).await?;
+        let full = i64::try_from(due.len()).is_ok_and(|due| due >= MOST);
+        let told = judge(due, open);
+        let facts: Vec<v1::LogSignatureFact> = told
+            .iter()
+            .filter(|told| now.since(told.due.minute.begin()) < NEWS)
+            .map(|told| wire::log_fact(told, self.known.get(&told.due.workload).map(|known| known.since)))
+            .collect();
+        if told.is_empty() {
+            return Ok(false);
+        }
+        let event = match facts.is_empty() {
+            true => None,
+            false => Some(Event::new(self.site.clone(), KEY, now, None, &v1::LogSignatures { facts })?),
+        };
+        store::tell(&self.db, &told, event.as_ref()).await?;
+        self.relay.wake();
+        Ok(full)
+    }
+}
+
+/// What each minute says beside what was usual before it. Minutes come in their order.
+fn judge(due: Vec<Due>, open: Minute) -> Vec<Told> {
+    let mut newest: HashMap<(String, SignatureId), Baseline> = HashMap::new();
+    due.into_iter()
+        .map(|due| {
+            let usual = newest.entry((due.workload.clone(), due.signature)).or_insert(due.baseline);
+            let novelty = if Minute::of(due.known_since) == due.minute {
+                Novelty::New
+            } else if usual.burst_at().is_some_and(|bar| due.seen >= bar) {
+                Novelty::Burst
+            } else {
+                Novelty::Known
+            };
+            let level = usual.level();
+            if due.minute < open {
+                usual.measure(due.minute, due.seen);
+            }
+            Told { novelty, level, baseline: *usual, due }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use overseer_signatures::public_form;
+
+    use super::*;
+
+    fn due(minute: i64, seen: i64, baseline: Baseline) -> Due {
+        let at = Minute(minute).begin();
+        Due {
+            workload: "web".to_owned(),
+            signature: SignatureId(7),
+            minute: Minute(minute),
+            resource_id: String::new(),
+            severity: 0,
+            first_seen: at,
+            last_seen: at,
+            seen,
+            told: 0,
+            form: public_form(""),
+            known_since: Minute(100).begin(),
+            baseline,
+        }
+    }
+
+    #[test]
+    fn minutes_are_judged_by_those_before_them() {
+        let minutes = (100..140).map(|minute| due(minute, if minute == 130 { 100 } else { 3 }, Baseline::default()));
+        let told = judge(minutes.collect(), Minute(139));
+        let of = |wanted| {
+            told.iter().filter(|told| told.novelty == wanted).map(|told| told.due.minute.0).collect::<Vec<_>>()
+        };
+        assert_eq!(of(Novelty::New), [100]);
+        assert_eq!(of(Novelty::Burst), [130]);
+        assert_eq!(told[38].baseline, told[39].baseline, "a minute that is not over is not measured");
+        assert!((told[39].level - 214.0 / 39.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_burst_is_told_while_its_minute_goes_on() {
+        let usual = judge((100..120).map(|minute| due(minute, 3, Baseline::default())).collect(), Minute(120));
+        let bar = usual[19].baseline.burst_at().unwrap();
+        let novelty = |seen| judge(vec![due(120, seen, usual[19].baseline)], Minute(120))[0].novelty;
+        assert_eq!((novelty(bar - 1), novelty(bar)), (Novelty::Known, Novelty::Burst));
+    }
+}

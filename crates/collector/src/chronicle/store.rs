@@ -1,0 +1,304 @@
+//! The chronicle's tables.
+
+use overseer_contract::Event;
+use overseer_model::Timestamp;
+use overseer_signatures::{PublicForm, SignatureId, public_form};
+use overseer_storage::column::{from_count, from_json, from_text, to_json};
+use overseer_storage::{Conn, Db, StoreError, clean, on, outbox, row, state};
+
+use super::baseline::Baseline;
+use super::tally::{Counted, Minute};
+
+/// The number of the last tally that is in the tables.
+const APPLIED: &str = "log_tallies_applied";
+/// Rank of a warning: what is at least so bad is told at once.
+const WARNING: i64 = 5;
+/// A number of events that no minute has.
+const NEVER: i64 = i64::MAX;
+
+row! {
+    struct PairRow {
+        workload: String,
+        signature: String,
+        first_seen: i64,
+    }
+}
+
+/// A signature that a workload logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pair {
+    pub workload: String,
+    pub signature: SignatureId,
+    pub first_seen: Timestamp,
+}
+
+impl TryFrom<PairRow> for Pair {
+    type Error = StoreError;
+    fn try_from(row: PairRow) -> Result<Self, StoreError> {
+        let PairRow { workload, signature, first_seen } = row;
+        let signature = from_text(&signature, "log_signatures.signature")?;
+        Ok(Self { workload, signature, first_seen: Timestamp::from_micros(first_seen) })
+    }
+}
+
+row! {
+    struct DueRow {
+        workload: String,
+        signature: String,
+        minute: i64,
+        resource_id: String,
+        severity: i64,
+        first_seen: i64,
+        last_seen: i64,
+        seen: i64,
+        told: i64,
+        public_form: String,
+        known_since: i64,
+        baseline: String,
+    }
+}
+
+/// A minute of which more is to be told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Due {
+    pub workload: String,
+    pub signature: SignatureId,
+    pub minute: Minute,
+    pub resource_id: String,
+    pub severity: u8,
+    pub first_seen: Timestamp,
+    pub last_seen: Timestamp,
+    pub seen: i64,
+    pub told: i64,
+    pub form: PublicForm,
+    /// When the workload first logged the signature.
+    pub known_since: Timestamp,
+    pub baseline: Baseline,
+}
+
+impl TryFrom<DueRow> for Due {
+    type Error = StoreError;
+    fn try_from(row: DueRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            workload: row.workload,
+            signature: from_text(&row.signature, "log_minutes.signature")?,
+            minute: Minute(row.minute),
+            resource_id: row.resource_id,
+            severity: from_count(row.severity, "log_minutes.severity")?,
+            first_seen: Timestamp::from_micros(row.first_seen),
+            last_seen: Timestamp::from_micros(row.last_seen),
+            seen: row.seen,
+            told: row.told,
+            form: public_form(&row.public_form),
+            known_since: Timestamp::from_micros(row.known_since),
+            baseline: from_json(&row.baseline, "log_signatures.baseline")?,
+        })
+    }
+}
+
+/// What a minute is beside those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Novelty {
+    Known,
+    /// The workload logs the signature for the first time.
+    New,
+    /// More than usual.
+    Burst,
+}
+
+/// What is told of a minute.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    pub due: Due,
+    pub novelty: Novelty,
+    /// Events a minute that were usual before.
+    pub level: f64,
+    /// With this minute.
+    pub baseline: Baseline,
+}
+
+/// The number of the last tally that is in the tables; 0 before the first.
+pub async fn applied(db: &Db) -> Result<u64, StoreError> {
+    let mut reader = db.reader().await?;
+    let text = state::get(&mut reader.conn(), APPLIED).await?;
+    text.map_or(Ok(0), |text| from_text(&text, "log_tallies_applied"))
+}
+
+pub async fn pairs(db: &Db) -> Result<Vec<Pair>, StoreError> {
+    let mut reader = db.reader().await?;
+    let rows: Vec<PairRow> = on!(&mut reader.conn(), c =>
+        sqlx::query_as("SELECT workload, signature, first_seen FROM log_signatures").fetch_all(c).await)?;
+    rows.into_iter().map(Pair::try_from).collect()
+}
+
+/// A signature of a workload that turned out to be part of another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Merge {
+    pub workload: String,
+    pub from: SignatureId,
+    pub into: SignatureId,
+}
+
+/// Puts what was counted into the tables, up to the tally with this number: all of it or nothing.
+pub async fn apply(db: &Db, merges: &[Merge], counted: &[Counted], upto: u64) -> Result<(), StoreError> {
+    let mut tx = db.begin_write().await?;
+    for merge in merges {
+        take_in(&mut tx.conn(), merge).await?;
+    }
+    let (minutes, signatures) = (into_minutes(), into_signatures());
+    for one in counted {
+        let (workload, signature, form) = (clean(&one.workload), one.signature.to_string(), one.form());
+        let (severity, first, last) = (i64::from(one.severity), one.first_seen.micros(), one.last_seen.micros());
+        on!(&mut tx.conn(), c => sqlx::query(sqlx::AssertSqlSafe(minutes.as_str()))
+            .bind(&workload).bind(&signature).bind(one.minute.0).bind(clean(&one.resource_id)).bind(severity)
+            .bind(first).bind(last).bind(one.count).execute(c).await.map(drop))?;
+        on!(&mut tx.conn(), c => sqlx::query(sqlx::AssertSqlSafe(signatures.as_str()))
+            .bind(&workload).bind(&signature).bind(form.as_str()).bind(severity).bind(first).bind(last)
+            .bind(one.count).bind(to_json(&Baseline::default())).bind(NEVER).execute(c).await.map(drop))?;
+    }
+    state::set(&mut tx.conn(), APPLIED, &upto.to_string()).await?;
+    tx.commit().await
+}
+
+fn into_minutes() -> String {
+    format!(
+        "INSERT INTO log_minutes (workload, signature, minute, resource_id, severity, first_seen, last_seen, seen, told) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0) ON CONFLICT (workload, signature, minute) DO UPDATE SET {sum}, \
+         resource_id = excluded.resource_id",
+        sum = sum("log_minutes")
+    )
+}
+
+fn into_signatures() -> String {
+    format!(
+        "INSERT INTO log_signatures \
+         (workload, signature, public_form, severity, first_seen, last_seen, seen, baseline, burst_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (workload, signature) DO UPDATE SET {sum}, \
+         public_form = excluded.public_form",
+        sum = sum("log_signatures")
+    )
+}
+
+/// How a row of one of the tables takes another in.
+fn sum(table: &str) -> String {
+    let end = |column: &str, order: char| {
+        let (old, new) = (format!("{table}.{column}"), format!("excluded.{column}"));
+        format!("{column} = CASE WHEN {new} {order} {old} THEN {new} ELSE {old} END")
+    };
+    let (severity, first, last) = (end("severity", '>'), end("first_seen", '<'), end("last_seen", '>'));
+    format!("seen = {table}.seen + excluded.seen, {severity}, {first}, {last}")
+}
+
+/// What was counted of each signature counts as that of which it is a part: all of it or nothing.
+pub async fn merge(db: &Db, merges: &[Merge]) -> Result<(), StoreError> {
+    let mut tx = db.begin_write().await?;
+    for merge in merges {
+        take_in(&mut tx.conn(), merge).await?;
+    }
+    tx.commit().await
+}
+
+async fn take_in(conn: &mut Conn<'_>, Merge { workload, from, into }: &Merge) -> Result<(), StoreError> {
+    let moves = [
+        (
+            "log_signatures",
+            "workload",
+            "public_form, severity, first_seen, last_seen, seen, baseline, burst_at",
+            "(workload, signature)",
+            "",
+        ),
+        (
+            "log_minutes",
+            "workload, minute",
+            "resource_id, severity, first_seen, last_seen, seen, told",
+            "(workload, signature, minute)",
+            ", told = log_minutes.told + excluded.told",
+        ),
+        (
+            "log_days",
+            "workload, day",
+            "public_form, severity, first_seen, last_seen, seen, hours",
+            "(workload, day, signature)",
+            ", hours = log_days.hours | excluded.hours",
+        ),
+    ];
+    for (table, keys, values, conflict, more) in moves {
+        let insert = format!(
+            "INSERT INTO {table} ({keys}, signature, {values}) \
+             SELECT {keys}, $3, {values} FROM {table} WHERE workload = $1 AND signature = $2 \
+             ON CONFLICT {conflict} DO UPDATE SET {sum}{more}",
+            sum = sum(table)
+        );
+        let (workload, from, into) = (clean(workload), from.to_string(), into.to_string());
+        on!(&mut *conn, c => sqlx::query(sqlx::AssertSqlSafe(insert))
+            .bind(&workload).bind(&from).bind(&into).execute(c).await.map(drop))?;
+        let delete = format!("DELETE FROM {table} WHERE workload = $1 AND signature = $2");
+        on!(&mut *conn, c => sqlx::query(sqlx::AssertSqlSafe(delete))
+            .bind(&workload).bind(&from).execute(c).await.map(drop))?;
+    }
+    Ok(())
+}
+
+/// Minutes that ended before `open`, and those of the rest that cannot wait: the first event at least as bad as a
+/// warning, the first of a new signature, the event that makes a burst. The oldest first.
+pub async fn due(db: &Db, open: Minute, most: i64) -> Result<Vec<Due>, StoreError> {
+    let mut reader = db.reader().await?;
+    let rows: Vec<DueRow> = on!(&mut reader.conn(), c => sqlx::query_as(
+        "SELECT m.workload, m.signature, m.minute, m.resource_id, m.severity, m.first_seen, m.last_seen, m.seen, m.told, \
+         s.public_form, s.first_seen AS known_since, s.baseline \
+         FROM log_minutes m JOIN log_signatures s ON s.workload = m.workload AND s.signature = m.signature \
+         WHERE m.told < m.seen AND (m.minute < $1 \
+         OR (m.told = 0 AND (m.severity >= $2 OR s.first_seen >= m.minute * 60000000)) \
+         OR (m.seen >= s.burst_at AND m.told < s.burst_at)) \
+         ORDER BY m.minute, m.workload, m.signature LIMIT $3")
+        .bind(open.0).bind(WARNING).bind(most).fetch_all(c).await)?;
+    rows.into_iter().map(Due::try_from).collect()
+}
+
+/// Notes what was told, with the event that tells it: all of it or nothing.
+pub async fn tell(db: &Db, told: &[Told], event: Option<&Event>) -> Result<(), StoreError> {
+    let mut tx = db.begin_write().await?;
+    for Told { due, baseline, .. } in told {
+        note(&mut tx.conn(), due, *baseline).await?;
+    }
+    if let Some(event) = event {
+        outbox::put(&mut tx.conn(), event).await?;
+    }
+    tx.commit().await
+}
+
+async fn note(conn: &mut Conn<'_>, due: &Due, baseline: Baseline) -> Result<(), StoreError> {
+    let (workload, signature, Minute(minute)) = (clean(&due.workload), due.signature.to_string(), due.minute);
+    on!(&mut *conn, c => sqlx::query(
+        "UPDATE log_minutes SET told = $4 WHERE workload = $1 AND signature = $2 AND minute = $3")
+        .bind(&workload).bind(&signature).bind(minute).bind(due.seen).execute(c).await.map(drop))?;
+    let into_days = format!(
+        "INSERT INTO log_days (workload, day, signature, public_form, severity, first_seen, last_seen, seen, hours) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (workload, day, signature) DO UPDATE SET {sum}, \
+         public_form = excluded.public_form, hours = log_days.hours | excluded.hours",
+        sum = sum("log_days")
+    );
+    on!(&mut *conn, c => sqlx::query(sqlx::AssertSqlSafe(into_days))
+        .bind(&workload).bind(minute.div_euclid(1_440)).bind(&signature).bind(due.form.as_str())
+        .bind(i64::from(due.severity)).bind(due.first_seen.micros()).bind(due.last_seen.micros())
+        .bind(due.seen - due.told).bind(1_i64 << (minute.rem_euclid(1_440) / 60)).execute(c).await.map(drop))?;
+    if baseline != due.baseline {
+        on!(&mut *conn, c => sqlx::query(
+            "UPDATE log_signatures SET baseline = $3, burst_at = $4 WHERE workload = $1 AND signature = $2")
+            .bind(&workload).bind(&signature).bind(to_json(&baseline)).bind(baseline.burst_at().unwrap_or(NEVER))
+            .execute(c).await.map(drop))?;
+    }
+    Ok(())
+}
+
+/// Forgets minutes that were told before `minutes`, and signatures that nobody logged since `signatures`.
+pub async fn prune(db: &Db, minutes: Minute, signatures: Timestamp) -> Result<(), StoreError> {
+    let mut tx = db.begin_write().await?;
+    on!(&mut tx.conn(), c => sqlx::query("DELETE FROM log_minutes WHERE minute < $1 AND told = seen")
+        .bind(minutes.0).execute(c).await.map(drop))?;
+    on!(&mut tx.conn(), c => sqlx::query(
+        "DELETE FROM log_signatures WHERE last_seen < $1 AND NOT EXISTS (SELECT 1 FROM log_minutes m \
+         WHERE m.workload = log_signatures.workload AND m.signature = log_signatures.signature)")
+        .bind(signatures.micros()).execute(c).await.map(drop))?;
+    tx.commit().await
+}

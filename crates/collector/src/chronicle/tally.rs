@@ -1,0 +1,186 @@
+//! What a batch of lines says in numbers: per workload, signature and minute. Nothing of a line's text is in it but the
+//! public form of its signature.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use overseer_logstore::Rank;
+use overseer_model::Timestamp;
+use overseer_signatures::{PublicForm, SignatureId, public_form};
+use serde::{Deserialize, Serialize};
+
+/// Stands for the signatures that are too many to be counted one by one.
+pub const OTHERS: SignatureId = SignatureId(0);
+/// Counted one by one in a batch; the rest counts as [`OTHERS`].
+const MOST: usize = 500;
+const MINUTE: i64 = 60_000_000;
+
+/// Minutes since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Minute(pub i64);
+
+impl Minute {
+    pub fn of(at: Timestamp) -> Self {
+        Self(at.micros().div_euclid(MINUTE))
+    }
+    pub fn begin(self) -> Timestamp {
+        Timestamp::from_micros(self.0.saturating_mul(MINUTE))
+    }
+}
+
+/// Events of one signature in one minute of one workload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    pub workload: String,
+    pub signature: SignatureId,
+    pub minute: Minute,
+    /// The container that logged last; empty for a file.
+    pub resource_id: String,
+    /// The rank of the worst.
+    pub severity: u8,
+    pub first_seen: Timestamp,
+    pub last_seen: Timestamp,
+    pub count: i64,
+    /// As it was written; read it with [`Counted::form`].
+    form: String,
+}
+
+impl Counted {
+    /// Masked again, whatever was written: nothing else can leave.
+    pub fn form(&self) -> PublicForm {
+        public_form(&self.form)
+    }
+
+    fn take(&mut self, seen: &Seen<'_>) {
+        self.severity = self.severity.max(seen.severity.0);
+        self.first_seen = self.first_seen.min(seen.first);
+        if seen.last >= self.last_seen {
+            self.last_seen = seen.last;
+            seen.resource_id.clone_into(&mut self.resource_id);
+        }
+        self.count += seen.count;
+    }
+}
+
+/// Events of one minute, as they are counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    pub workload: &'a Arc<str>,
+    pub resource_id: &'a str,
+    pub signature: SignatureId,
+    pub severity: Rank,
+    pub first: Timestamp,
+    pub last: Timestamp,
+    pub count: i64,
+}
+
+/// The events of a batch, or of several.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    most: usize,
+    counted: Vec<Counted>,
+    places: HashMap<(Arc<str>, SignatureId, Minute), usize>,
+}
+
+/// Of a batch: [`MOST`].
+impl Default for Tally {
+    fn default() -> Self {
+        Self::new(MOST)
+    }
+}
+
+impl Tally {
+    /// Counts so many one by one, and the rest as [`OTHERS`].
+    pub fn new(most: usize) -> Self {
+        Self { most, counted: Vec::new(), places: HashMap::new() }
+    }
+
+    pub fn count(&mut self, seen: &Seen<'_>) {
+        self.count_as(seen, "");
+    }
+
+    /// Counts what was counted before, as this signature.
+    pub fn add(&mut self, counted: &Counted, signature: SignatureId) {
+        let Counted { workload, signature: _, minute: _, resource_id, severity, first_seen, last_seen, count, form } =
+            counted;
+        let (workload, severity) = (&workload.as_str().into(), Rank(*severity));
+        let (first, last, count) = (*first_seen, *last_seen, *count);
+        self.count_as(&Seen { workload, resource_id, signature, severity, first, last, count }, form);
+    }
+
+    fn count_as(&mut self, seen: &Seen<'_>, form: &str) {
+        let minute = Minute::of(seen.first);
+        let place = |signature| (seen.workload.clone(), signature, minute);
+        let known = self.places.get(&place(seen.signature));
+        let signature = if known.is_none() && self.counted.len() >= self.most { OTHERS } else { seen.signature };
+        let known = known.or_else(|| self.places.get(&place(signature)));
+        if let Some(known) = known.and_then(|&at| self.counted.get_mut(at)) {
+            return known.take(seen);
+        }
+        self.places.insert(place(signature), self.counted.len());
+        self.counted.push(Counted {
+            workload: seen.workload.to_string(),
+            signature,
+            minute,
+            resource_id: seen.resource_id.to_owned(),
+            severity: seen.severity.0,
+            first_seen: seen.first,
+            last_seen: seen.last,
+            count: seen.count,
+            form: if signature == OTHERS { String::new() } else { form.to_owned() },
+        });
+    }
+
+    /// What was counted, in the order of its first sight.
+    pub fn counted(self) -> Vec<Counted> {
+        self.counted
+    }
+
+    /// With the public form of each signature, as its template is now.
+    pub fn finish(mut self, mut template: impl FnMut(SignatureId) -> Option<String>) -> Vec<Counted> {
+        for counted in &mut self.counted {
+            counted.form = template(counted.signature).map(|text| public_form(&text).into()).unwrap_or_default();
+        }
+        self.counted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(tally: &mut Tally, signature: u64, at: i64, severity: u8) {
+        let (workload, resource_id) = (&"shop/web".into(), &format!("c{at}"));
+        let (signature, severity) = (SignatureId(signature), Rank(severity));
+        let at = Timestamp::from_micros(at);
+        tally.count(&Seen { workload, resource_id, signature, severity, first: at, last: at, count: 1 });
+    }
+
+    #[test]
+    fn events_of_a_minute_are_one_count() {
+        let mut tally = Tally::default();
+        for (at, severity) in [(MINUTE + 5, 3), (MINUTE + 2, 6), (2 * MINUTE - 1, 1), (2 * MINUTE, 2)] {
+            count(&mut tally, 7, at, severity);
+        }
+        let counted = tally.finish(|_| Some("took <*> ms for zanzibar".to_owned()));
+        let [first, second] = counted.as_slice() else { panic!("{counted:?}") };
+        assert_eq!((first.minute, first.count, first.severity), (Minute(1), 3, 6));
+        assert_eq!((first.first_seen.micros(), first.last_seen.micros()), (MINUTE + 2, 2 * MINUTE - 1));
+        assert_eq!(first.resource_id, "c119999999");
+        assert_eq!((second.minute, second.count), (Minute(2), 1));
+        assert_eq!(first.form().as_str(), "took <*> ms for <*>");
+    }
+
+    #[test]
+    fn what_is_too_much_is_counted_together() {
+        let mut tally = Tally::default();
+        for signature in 1..=2 * MOST as u64 {
+            count(&mut tally, signature, 0, 0);
+        }
+        count(&mut tally, 1, 0, 0);
+        let counted = tally.finish(|_| None);
+        assert_eq!(counted.len(), MOST + 1);
+        assert_eq!(counted.iter().map(|one| one.count).sum::<i64>(), 2 * MOST as i64 + 1);
+        assert_eq!((counted[0].count, counted[MOST].signature), (2, OTHERS));
+    }
+}

@@ -1,0 +1,232 @@
+//! From committed lines to what the bus is told, with both databases, over the death of either side.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use overseer_contract::v1;
+use overseer_model::{ServiceName, Site, Timestamp};
+use overseer_provider_port::{LogPosition, LogStream, LogTime};
+use overseer_runtime::Relay;
+use overseer_storage::{Db, Durability, Location, outbox};
+use overseer_testkit::Postgres;
+use tempfile::TempDir;
+
+use super::record::Recorder;
+use crate::archive::Archive;
+use crate::logs::{Batch, Line, Sink, SourceKey, Workloads};
+
+const MINUTE: i64 = 60_000_000;
+/// 2026-11-21 00:00 UTC.
+const START: i64 = 1_795_219_200_000_000;
+
+struct Place {
+    folder: TempDir,
+    location: Location,
+}
+
+async fn places() -> [Place; 2] {
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let sqlite = Location::Sqlite { folder: one.path().to_owned() };
+    let postgres = Location::Postgres { address: Postgres::shared().await.scratch_url().await };
+    [Place { folder: one, location: sqlite }, Place { folder: other, location: postgres }]
+}
+
+/// A collector's archive and chronicle, without the rest of it.
+struct Collector {
+    db: Db,
+    archive: Archive,
+    recorder: Recorder,
+    batches: u8,
+}
+
+impl Collector {
+    async fn open(place: &Place) -> Self {
+        let db =
+            Db::open(&place.location, ServiceName::Collector, Durability::Process, crate::MIGRATIONS).await.unwrap();
+        let archive = open_archive(place.folder.path(), super::applied(&db).await.unwrap()).await;
+        let site: Site = "home".parse().unwrap();
+        let recorder = Recorder::new(db.clone(), site, archive.clone(), Relay::default());
+        Self { db, archive, recorder, batches: 0 }
+    }
+
+    /// Lines of one container, a minute and a text each.
+    async fn log(&mut self, lines: &[(i64, &str)]) {
+        self.batches += 1;
+        let source = SourceKey::container("c1");
+        let line = |(minute, text): &(i64, &str)| Line {
+            source: source.clone(),
+            at: LogTime((START + minute * MINUTE) * 1_000),
+            stream: LogStream::Stdout,
+            text: text.as_bytes().to_vec(),
+            cut: false,
+        };
+        let marks = vec![(source.clone(), LogPosition::from_bytes(&[self.batches]).unwrap())];
+        let batch = Batch { lines: lines.iter().map(line).collect(), marks, dropped: vec![] };
+        self.archive.accept(&batch).await.unwrap();
+    }
+
+    async fn round(&mut self, minute: i64) {
+        self.recorder.round(Timestamp::from_micros(START + minute * MINUTE)).await.unwrap();
+    }
+
+    /// Everything that the bus is told, in order.
+    async fn told(&self) -> Vec<v1::LogSignatureFact> {
+        let mut reader = self.db.reader().await.unwrap();
+        let events = outbox::waiting(&mut reader.conn(), None, 10_000).await.unwrap();
+        events.iter().flat_map(|event| event.payload::<v1::LogSignatures>().unwrap().facts).collect()
+    }
+
+    /// The newest count of each form and minute.
+    async fn counts(&self) -> BTreeMap<(String, i64), u64> {
+        let minute = |fact: &v1::LogSignatureFact| (fact.minute.unwrap().seconds - START / 1_000_000) / 60;
+        self.told().await.iter().map(|fact| ((fact.public_form.clone(), minute(fact)), fact.count)).collect()
+    }
+}
+
+async fn open_archive(folder: &Path, applied: u64) -> Archive {
+    let folder = folder.join("logs");
+    let open = move || Archive::open(&folder, Workloads::default(), applied).unwrap();
+    tokio::task::spawn_blocking(open).await.unwrap()
+}
+
+#[tokio::test]
+async fn minutes_are_told_when_they_are_over_and_news_at_once() {
+    for place in places().await {
+        let mut site = Collector::open(&place).await;
+        site.log(&[(0, "took 1 ms"), (0, "took 2 ms"), (0, "  at main.rs:7")]).await;
+        site.round(0).await;
+        let told = site.told().await;
+        assert_eq!(
+            (told.len(), told[0].count, told[0].novelty()),
+            (1, 2 + u64::from(told[0].count == 3), v1::LogNovelty::New)
+        );
+        let before = told[0].count;
+        site.log(&[(0, "took 3 ms"), (0, "ERROR connection to zanzibar-7 refused")]).await;
+        site.round(0).await;
+        let told = site.told().await;
+        assert_eq!(told.len(), 2, "an error is told at once, a known line is not: {told:?}");
+        assert_eq!(told[1].severity(), v1::LogSeverity::Error);
+        assert!(told[1].public_form.contains("connection") && !told[1].public_form.contains("zanzibar"), "{told:?}");
+        site.round(2).await;
+        let told = site.told().await;
+        assert_eq!((told.len(), told[2].count), (3, before + 1));
+        assert_eq!(told[2].workload, "container:c1");
+        assert_eq!(told[2].resource_id, "c1");
+        site.round(3).await;
+        assert_eq!(site.told().await.len(), 3, "nothing is told twice");
+    }
+}
+
+#[tokio::test]
+async fn what_was_committed_is_counted_once_over_the_death_of_the_collector() {
+    for place in places().await {
+        for life in 0..4 {
+            let mut site = Collector::open(&place).await;
+            site.log(&[(0, "took 1 ms"), (0, "took 2 ms")]).await;
+            if life % 2 == 0 {
+                site.round(0).await;
+            }
+            site.log(&[(0, "took 3 ms")]).await;
+        }
+        let mut site = Collector::open(&place).await;
+        site.round(5).await;
+        assert_eq!(site.counts().await, BTreeMap::from([(("took <*> ms".to_owned(), 0), 12)]));
+    }
+}
+
+#[tokio::test]
+async fn a_lost_archive_does_not_stop_the_count() {
+    for place in places().await {
+        let mut site = Collector::open(&place).await;
+        site.log(&[(0, "took 1 ms")]).await;
+        site.round(0).await;
+        drop(site);
+        std::fs::remove_dir_all(place.folder.path().join("logs")).unwrap();
+        let mut site = Collector::open(&place).await;
+        site.log(&[(0, "took 1 ms")]).await;
+        site.round(5).await;
+        assert_eq!(site.counts().await, BTreeMap::from([(("took <*> ms".to_owned(), 0), 2)]));
+    }
+}
+
+#[tokio::test]
+async fn signatures_that_become_one_are_no_news() {
+    for place in places().await {
+        let mut site = Collector::open(&place).await;
+        let names = ["ada", "bob", "cyd", "dan", "eve", "fay", "gil", "hal"];
+        for (minute, name) in (0..).zip(names) {
+            let text = format!("session opened for user {name} by root");
+            site.log(&[(minute, &text)]).await;
+            site.round(minute + 1).await;
+        }
+        // Once an hour it is looked for what has become part of something else.
+        site.round(70).await;
+        let told = site.told().await;
+        let new: Vec<i64> = told
+            .iter()
+            .filter(|fact| fact.novelty() == v1::LogNovelty::New)
+            .map(|fact| (fact.minute.unwrap().seconds - START / 1_000_000) / 60)
+            .collect();
+        assert!(new.len() < names.len() && !new.contains(&7), "{new:?}");
+        let all = super::store::pairs(&site.db).await.unwrap();
+        assert_eq!(all.len(), 1, "{all:?}");
+        assert_eq!(all[0].first_seen.micros(), START);
+    }
+}
+
+#[tokio::test]
+async fn a_burst_is_told_against_what_was_usual() {
+    for place in places().await {
+        let mut site = Collector::open(&place).await;
+        for minute in 0..20 {
+            site.log(&[(minute, "took 1 ms"), (minute, "took 2 ms")]).await;
+            site.round(minute + 1).await;
+        }
+        site.log(&[(20, "took 1 ms"); 200]).await;
+        site.round(20).await;
+        let told = site.told().await;
+        let last = told.last().unwrap();
+        assert_eq!((last.count, last.novelty()), (200, v1::LogNovelty::Burst));
+        assert!((last.usual_per_minute - 2.0).abs() < 0.01, "{last:?}");
+        assert_eq!(told.iter().filter(|fact| fact.novelty() == v1::LogNovelty::Burst).count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_is_long_ago_is_counted_and_no_news() {
+    for place in places().await {
+        let mut site = Collector::open(&place).await;
+        site.log(&[(0, "took 1 ms"), (2_000, "took 1 ms")]).await;
+        site.round(2_002).await;
+        assert_eq!(site.counts().await.into_keys().map(|(_, minute)| minute).collect::<Vec<_>>(), [2_000]);
+    }
+}
+
+#[tokio::test]
+async fn a_workload_that_never_repeats_itself_is_bounded() {
+    let [place, _] = places().await;
+    let mut site = Collector::open(&place).await;
+    let word = |n: usize| -> String {
+        let letters = |n: usize| char::from(b'a' + u8::try_from(n % 26).unwrap());
+        [n, n / 26, n / 676, n / 17_576].map(letters).iter().collect()
+    };
+    for batch in 0..14 {
+        let lines: Vec<String> = (0..400)
+            .map(|n| {
+                let n = batch * 400 + n;
+                format!("{} {} {}", word(n * 7 + 1), word(n * 11 + 3), word(n * 13 + 5))
+            })
+            .collect();
+        let lines: Vec<(i64, &str)> = lines.iter().map(|line| (0, line.as_str())).collect();
+        site.log(&lines).await;
+        site.round(0).await;
+    }
+    let pairs = super::store::pairs(&site.db).await.unwrap();
+    assert!(pairs.len() <= 4_097, "{}", pairs.len());
+    site.round(5).await;
+    let mut newest = BTreeMap::new();
+    for fact in site.told().await {
+        newest.insert(fact.signature, fact.count);
+    }
+    assert_eq!(newest.values().sum::<u64>(), 14 * 400);
+}
