@@ -32,11 +32,12 @@ CREATE TABLE log_minutes (
 CREATE INDEX log_minutes_untold ON log_minutes (minute) WHERE told < seen;
 CREATE INDEX log_minutes_minute ON log_minutes (minute);
 
--- Kept until the summary that they are for is.
+-- Kept until their month is in a summary and nothing of its lines is left.
 CREATE TABLE log_days (
     workload TEXT NOT NULL,
     day BIGINT NOT NULL,
     signature TEXT NOT NULL,
+    month BIGINT NOT NULL,
     public_form TEXT NOT NULL,
     severity BIGINT NOT NULL,
     first_seen BIGINT NOT NULL,
@@ -46,3 +47,27 @@ CREATE TABLE log_days (
     hours BIGINT NOT NULL,
     PRIMARY KEY (workload, day, signature)
 );
+CREATE INDEX log_days_month ON log_days (workload, month);
+
+-- What is left of a month of a workload once its lines are gone; kept for a year. `counted` is how many events it is
+-- made of; `document` is signed as it stands.
+CREATE TABLE log_summaries (
+    workload TEXT NOT NULL,
+    month BIGINT NOT NULL,
+    written_at BIGINT NOT NULL,
+    counted BIGINT NOT NULL,
+    signatures BIGINT NOT NULL,
+    document TEXT NOT NULL,
+    signature TEXT NOT NULL,
+    public_key TEXT NOT NULL,
+    PRIMARY KEY (workload, month)
+);
+
+-- Incidents of workloads, for their summaries.
+CREATE TABLE log_incidents (
+    id TEXT PRIMARY KEY,
+    workload TEXT NOT NULL,
+    opened_at BIGINT NOT NULL,
+    title TEXT NOT NULL
+);
+CREATE INDEX log_incidents_workload ON log_incidents (workload, opened_at);

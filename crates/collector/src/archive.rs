@@ -13,16 +13,17 @@
 mod grpc;
 mod open;
 mod progress;
+mod retention;
 mod tallies;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use overseer_logstore::{Group, MarkKey, Nanos, Rank, Record, Signature, Store};
+use overseer_logstore::{Group, MarkKey, Nanos, Rank, Record, Selector, Signature, Store};
 use overseer_model::Timestamp;
 use overseer_provider_port::{LogPosition, LogStream};
 use overseer_redaction::Redactor;
@@ -30,15 +31,14 @@ use overseer_signatures::{Miner, Role, SignatureId};
 use tokio_util::sync::CancellationToken;
 
 pub use grpc::Logs;
-pub use open::ArchiveError;
+pub use open::{ArchiveError, summary_signer};
 use progress::{Mark, Progress};
+pub use retention::{Days, Retention};
 pub use tallies::Tallies;
 
 use crate::chronicle::{Counted, Seen, Tally};
 use crate::logs::{Batch, Line, Positions, Sink, SinkError, SourceKey, Workloads};
 
-/// What the lines of one host are grouped by: they share segments.
-const GROUP: &str = "containers";
 const MAINTAIN_EVERY: Duration = Duration::from_secs(10);
 /// Lines after which what was learned is written down. What a crash loses of it is learned again.
 const SAVE_AFTER: usize = 100_000;
@@ -51,6 +51,7 @@ struct Inner {
     store: Store,
     redactor: Redactor,
     workloads: Workloads,
+    retention: Retention,
     learned: Mutex<Learned>,
     tallies: Tallies,
     folder: PathBuf,
@@ -69,7 +70,7 @@ struct Learned {
 
 /// Whether what was learned is written down.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Saving {
+pub(crate) enum Saving {
     Now,
     WhenMuchIsNew,
 }
@@ -101,16 +102,19 @@ impl Archive {
                 () = stop.cancelled() => true,
                 _ = every.tick() => false,
             };
-            let (inner, now) = (self.0.clone(), now());
             let saving = if stopping { Saving::Now } else { Saving::WhenMuchIsNew };
-            let done = tokio::task::spawn_blocking(move || inner.maintain(now, saving)).await;
-            if let Ok(Err(error)) = done {
+            if let Err(error) = self.put_in_order(now(), saving).await {
                 tracing::error!(error = &error as &dyn Error, "the log store could not be kept in order");
             }
             if stopping {
                 return;
             }
         }
+    }
+
+    pub(crate) async fn put_in_order(&self, now: Nanos, saving: Saving) -> Result<(), ArchiveError> {
+        let inner = self.0.clone();
+        tokio::task::spawn_blocking(move || inner.maintain(now, saving)).await?
     }
 
     /// Lines that match, newest first or oldest first, in bounded pages.
@@ -127,6 +131,43 @@ impl Archive {
         &self.0.tallies
     }
 
+    /// Whose lines were kept long enough before `now`, by how long they are kept.
+    ///
+    /// # Errors
+    /// When the store cannot be used.
+    pub async fn expired(&self, now: Timestamp) -> Result<BTreeMap<Days, BTreeSet<String>>, ArchiveError> {
+        let inner = self.0.clone();
+        tokio::task::spawn_blocking(move || {
+            if inner.expired(now)?.is_empty() {
+                return Ok(BTreeMap::new());
+            }
+            // So that no old line is anywhere else.
+            inner.store.seal()?;
+            inner.expired(now)
+        })
+        .await?
+    }
+
+    /// Deletes the lines that are kept so long and were; how many. `None`, and nothing is deleted, while the count of
+    /// any of them waits for the tables.
+    ///
+    /// # Errors
+    /// When the store cannot be used.
+    pub async fn purge(&self, days: Days, now: Timestamp) -> Result<Option<u64>, ArchiveError> {
+        let inner = self.0.clone();
+        tokio::task::spawn_blocking(move || {
+            let end = days.end(now);
+            // Nothing is committed meanwhile.
+            let _learned = inner.learned.lock().unwrap_or_else(PoisonError::into_inner);
+            let waiting = inner.tallies.waiting();
+            if waiting.iter().flat_map(|one| one.counted.iter()).any(|one| one.first_seen < end) {
+                return Ok(None);
+            }
+            Ok(Some(inner.store.delete_before(&Selector::Group(days.group()), nanos(end))?))
+        })
+        .await?
+    }
+
     /// The ids that count today for some that were given out before.
     ///
     /// # Errors
@@ -140,20 +181,23 @@ impl Archive {
         Ok(resolved.await?)
     }
 
-    /// All signatures, the most frequent first.
+    /// The templates of signatures, as far as the miner knows them.
     ///
     /// # Errors
     /// When the process is ending.
-    pub async fn signatures(&self) -> Result<Vec<overseer_signatures::Signature>, ArchiveError> {
+    pub async fn templates(&self, ids: Vec<SignatureId>) -> Result<HashMap<SignatureId, String>, ArchiveError> {
         let inner = self.0.clone();
-        let mut signatures = tokio::task::spawn_blocking(move || {
+        let templates = tokio::task::spawn_blocking(move || {
             let learned = inner.learned.lock().unwrap_or_else(PoisonError::into_inner);
-            learned.miner.signatures().collect::<Vec<_>>()
-        })
-        .await?;
-        signatures.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.id.cmp(&b.id)));
-        Ok(signatures)
+            let template = |id| Some((id, learned.miner.signature(id)?.template));
+            ids.into_iter().filter_map(template).collect()
+        });
+        Ok(templates.await?)
     }
+}
+
+fn nanos(at: Timestamp) -> Nanos {
+    Nanos(at.micros().saturating_mul(1_000))
 }
 
 impl Inner {
@@ -161,12 +205,18 @@ impl Inner {
         let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
         let refused = learned.refused.take().filter(|refused| refused.is_of(batch));
         let prepared = refused.unwrap_or_else(|| self.prepare(&mut learned, batch));
-        let records: Vec<Record<'_>> =
-            batch.lines.iter().zip(&prepared.kept).map(|(line, kept)| kept.record(line)).collect();
+        let mut groups: BTreeMap<Days, Vec<Record<'_>>> = BTreeMap::new();
+        for (line, kept) in batch.lines.iter().zip(&prepared.kept) {
+            groups.entry(self.retention.of(&kept.resource)).or_default().push(kept.record(line));
+        }
+        let groups: Vec<(Group, Vec<Record<'_>>)> =
+            groups.into_iter().map(|(days, records)| (days.group(), records)).collect();
+        let groups: Vec<(&Group, &[Record<'_>])> =
+            groups.iter().map(|(group, records)| (group, records.as_slice())).collect();
         let draft = self.tallies.draft(prepared.counted.clone());
         let mut marks = prepared.marks(&learned.sources);
         marks.push(draft.mark.clone());
-        if let Err(error) = self.store.append(&[(&Group(GROUP.to_owned()), &records)], &marks) {
+        if let Err(error) = self.store.append(&groups, &marks) {
             learned.refused = Some(prepared);
             return Err(error.into());
         }
@@ -196,6 +246,18 @@ impl Inner {
         }
         let counted = tally.finish(|id| miner.signature(id).map(|signature| signature.template));
         Prepared { kept, changed, counted, marks: batch.marks.clone() }
+    }
+
+    fn expired(&self, now: Timestamp) -> Result<BTreeMap<Days, BTreeSet<String>>, ArchiveError> {
+        let mut expired: BTreeMap<Days, BTreeSet<String>> = BTreeMap::new();
+        for segment in self.store.segments()? {
+            let days = Days::of(&segment.group).filter(|days| segment.latest < nanos(days.end(now)));
+            if let Some(days) = days {
+                let resources = segment.resources.iter().map(|share| share.resource.clone());
+                expired.entry(days).or_default().extend(resources);
+            }
+        }
+        Ok(expired)
     }
 
     fn position(&self, source: &SourceKey) -> Result<Option<LogPosition>, ArchiveError> {

@@ -9,12 +9,23 @@
 //! No text of a line is here, nor a template: only public forms, which are masked once more on their way out.
 
 mod baseline;
+mod documents;
+mod incidents;
+mod month;
 mod record;
+mod retire;
+mod sign;
 mod store;
+mod summary;
 mod tally;
 #[cfg(test)]
 mod tests;
 
+pub use documents::{After, heads, summary};
+pub use incidents::{IncidentConsumer, KINDS};
+pub use month::{Day, Month};
 pub use record::Recorder;
-pub use store::{Due, Novelty, Told, applied};
+pub use retire::Retire;
+pub use sign::{Signed, Signer};
+pub use store::{Due, Novelty, Told, applied, signatures};
 pub use tally::{Counted, Seen, Tally};

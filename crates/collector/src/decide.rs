@@ -36,6 +36,13 @@ pub struct Known {
     seen: Seen,
 }
 
+impl Known {
+    /// What goes on when the container is made anew: its Compose service, or its name.
+    pub fn workload(&self) -> &str {
+        self.traits.as_ref().map_or(&self.resource.name, |traits| &traits.workload)
+    }
+}
+
 /// What does not change from run to run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traits {

@@ -14,18 +14,20 @@ mod store;
 mod watch;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use overseer_bus::{Durable, Sites};
 use overseer_contract::v1::inventory_service_server::InventoryServiceServer;
 use overseer_contract::v1::log_service_server::LogServiceServer;
 use overseer_logstore::Nanos;
-use overseer_model::Timestamp;
+use overseer_model::{Stream, Timestamp};
 use overseer_provider_docker::DockerObserve;
 use overseer_provider_port::Observe;
-use overseer_runtime::{Base, BuildError, Dependency, Service, Task};
+use overseer_runtime::{Base, BuildError, Dependency, Service, Task, consume};
 use overseer_storage::Migrations;
 use serde::Deserialize;
 use tokio::sync::Notify;
@@ -33,8 +35,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-use crate::archive::{Archive, ArchiveError, Logs};
-use crate::chronicle::Recorder;
+use crate::archive::{Archive, ArchiveError, Days, Logs, Retention};
+use crate::chronicle::{IncidentConsumer, Recorder, Retire};
 use crate::grpc::Inventory;
 use crate::logs::files::Files;
 use crate::logs::{Containers, Intake, Queues, Sighting, States, Workloads};
@@ -51,8 +53,6 @@ pub const MIGRATIONS: Migrations = Migrations(&[
 
 /// How long facts, and resources that were removed, can be asked for.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
-/// How far back the log of a container is read that was never read before.
-const LOGS_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -62,6 +62,10 @@ pub struct CollectorConfig {
     pub docker_host: String,
     /// Seconds between full listings, which repair what the engine's events left out. At least 1.
     pub listing_every_s: u32,
+    /// Days that log lines are kept. 1 to 3650.
+    pub log_keep_days: Days,
+    /// The same for single workloads.
+    pub log_keep_days_of: BTreeMap<String, Days>,
 }
 
 /// The collector of the engine that the configuration names. The engine need not run yet. `folder` is where it keeps
@@ -76,9 +80,14 @@ pub async fn build(base: Base, config: CollectorConfig, folder: &Path) -> Result
     })?;
     let (observe, workloads) = (Arc::new(observe), Workloads::default());
     let (logs, known) = (folder.join("logs"), workloads.clone());
-    let applied = chronicle::applied(&base.db).await?;
-    let opened = tokio::task::spawn_blocking(move || Archive::open(&logs, known, applied)).await;
-    let archive =
+    let retention = Retention { usual: config.log_keep_days, of: config.log_keep_days_of.clone() };
+    let (kept, applied) = (retention.clone(), chronicle::applied(&base.db).await?);
+    let opened = tokio::task::spawn_blocking(move || {
+        let signer = archive::summary_signer(&logs)?;
+        Ok((Archive::open(&logs, known, kept, applied)?, signer))
+    });
+    let opened = opened.await;
+    let (archive, signer) =
         opened.map_err(ArchiveError::from).and_then(|opened| opened).map_err(|source| BuildError::Config {
             what: format!("the log store in {} cannot be used", folder.display()),
             source: Some(source.into()),
@@ -87,13 +96,19 @@ pub async fn build(base: Base, config: CollectorConfig, folder: &Path) -> Result
         logs: observe.clone(),
         sink: Arc::new(archive.clone()),
         positions: Arc::new(archive.clone()),
-        retention: LOGS_KEPT,
+        retention: retention.longest().span(),
         workloads,
         states: States::default(),
         files: vec![],
     };
     let (stop, db, maintained) = (base.stop.clone(), base.db.clone(), archive.clone());
-    let recorder = Recorder::new(base.db.clone(), base.site.clone(), archive.clone(), base.relay.clone());
+    let (site, kept) = (base.site.clone(), archive.clone());
+    let retire = Retire { db: base.db.clone(), site, archive: kept, signer, retention };
+    let recorder = Recorder::new(retire, base.relay.clone());
+    let incidents = IncidentConsumer { base: base.clone(), store: Store::new(base.db.clone(), base.site.clone()) };
+    let durable =
+        Durable { service: base.service, stream: Stream::Events, kinds: chronicle::KINDS, sites: Sites::Every };
+    let linked = consume(&base, durable, Arc::new(incidents)).await?;
     let recorded = base.stop.clone();
     let record = Task::new("log-chronicle", async move {
         recorder.run(Timestamp::now, recorded).await;
@@ -104,7 +119,8 @@ pub async fn build(base: Base, config: CollectorConfig, folder: &Path) -> Result
         Ok(())
     });
     let routes = Routes::new(LogServiceServer::new(Logs { archive, db }));
-    assemble(base, &config, observe, Some(intake), (routes, vec![maintain, record])).await
+    let listing_every = Duration::from_secs(u64::from(config.listing_every_s));
+    assemble(base, listing_every, observe, Some(intake), (routes, vec![maintain, record, linked])).await
 }
 
 /// The same with another way to look at a platform, and another intake of logs or none.
@@ -113,16 +129,16 @@ pub async fn build(base: Base, config: CollectorConfig, folder: &Path) -> Result
 /// When the store cannot be used.
 pub async fn build_with(
     base: Base,
-    config: &CollectorConfig,
+    listing_every: Duration,
     observe: Arc<dyn Observe>,
     intake: Option<Intake>,
 ) -> Result<Service, BuildError> {
-    assemble(base, config, observe, intake, (Routes::default(), vec![])).await
+    assemble(base, listing_every, observe, intake, (Routes::default(), vec![])).await
 }
 
 async fn assemble(
     base: Base,
-    config: &CollectorConfig,
+    listing_every: Duration,
     observe: Arc<dyn Observe>,
     intake: Option<Intake>,
     (routes, mut tasks): (Routes, Vec<Task>),
@@ -139,7 +155,6 @@ async fn assemble(
     };
     let mut memory = Memory::new(store.clone(), wake, base.relay.clone(), base.stop.clone());
     let log_tasks = intake.map(|intake| log_tasks(intake, memory.sightings(), &base.stop));
-    let listing_every = Duration::from_secs(u64::from(config.listing_every_s));
     let watch = Watch::new(&base, observe, memory, listing_every);
     let routes = routes.add_service(InventoryServiceServer::new(Inventory { store: store.clone() }));
     let (stop, pruned) = (base.stop.clone(), base.stop.clone());

@@ -77,8 +77,7 @@ impl Memory {
     fn tell(&self, known: &Known) {
         if let Some(sightings) = &self.sightings {
             // Nobody listens once the process is to end.
-            let workload = known.traits.as_ref().map_or(&known.resource.name, |traits| &traits.workload);
-            let (id, workload) = (known.resource.id.clone(), workload.clone());
+            let (id, workload) = (known.resource.id.clone(), known.workload().to_owned());
             let _told = sightings.send(Sighting { id, workload, state: known.state });
         }
     }

@@ -4,12 +4,13 @@ use overseer_contract::v1::log_service_server::LogService;
 use overseer_contract::{from_timestamp, to_timestamp, v1};
 use overseer_logstore::{Cursor, Nanos, Query, Rank, Signature, StoreError, Stream, Text};
 use overseer_model::Timestamp;
-use overseer_runtime::{Code, Problem, caller};
+use overseer_runtime::{Code, Page, Problem, caller};
 use overseer_signatures::SignatureId;
 use overseer_storage::{Db, audit};
 use tonic::{Request, Response, Status};
 
 use super::{Archive, ArchiveError};
+use crate::chronicle::{self, After, Month, Signed};
 use crate::wire::log_severity;
 
 /// Most lines or signatures of an answer.
@@ -47,16 +48,53 @@ impl LogService for Logs {
         &self,
         request: Request<v1::ListLogSignaturesRequest>,
     ) -> Result<Response<v1::ListLogSignaturesResponse>, Status> {
-        let v1::ListLogSignaturesRequest { page_size } = request.into_inner();
-        let mut signatures = self.archive.signatures().await.map_err(problem)?;
-        signatures.truncate(size(page_size)?);
-        let signatures = signatures.into_iter().map(|signature| v1::LogSignature {
-            id: signature.id.to_string(),
-            template: signature.template,
-            severity: log_severity(Rank(signature.severity as u8)).into(),
-            count: signature.count,
+        let v1::ListLogSignaturesRequest { page_size, workload } = request.into_inner();
+        let most = size(page_size)?;
+        let listed = chronicle::signatures(&self.db, named(&workload), most).await.map_err(Problem::from)?;
+        let ids = listed.iter().map(|one| one.signature).collect();
+        let mut templates = self.archive.templates(ids).await.map_err(problem)?;
+        let signatures = listed.into_iter().map(|one| v1::LogSignature {
+            id: one.signature.to_string(),
+            template: templates.remove(&one.signature).unwrap_or_else(|| one.form.into()),
+            severity: log_severity(Rank(one.severity)).into(),
+            count: one.seen.unsigned_abs(),
+            first_seen: Some(to_timestamp(one.first_seen)),
+            last_seen: Some(to_timestamp(one.last_seen)),
         });
         Ok(Response::new(v1::ListLogSignaturesResponse { signatures: signatures.collect() }))
+    }
+
+    async fn list_log_summaries(
+        &self,
+        request: Request<v1::ListLogSummariesRequest>,
+    ) -> Result<Response<v1::ListLogSummariesResponse>, Status> {
+        let v1::ListLogSummariesRequest { workload, page_size, page_token } = request.into_inner();
+        let after = After::read(&page_token)?;
+        // The token holds a workload's name, which is checked with it.
+        let page = Page::of(page_size, "")?;
+        let heads = chronicle::heads(&self.db, named(&workload), &after, page.size).await.map_err(Problem::from)?;
+        let next_page_token = page.next(&heads, |head| format!("{} {}", head.month, head.workload));
+        let summaries = heads.into_iter().map(|head| v1::LogSummaryHead {
+            workload: head.workload,
+            month: head.month.to_string(),
+            written_at: Some(to_timestamp(head.written_at)),
+            events: head.events.unsigned_abs(),
+            signatures: head.signatures.unsigned_abs(),
+        });
+        Ok(Response::new(v1::ListLogSummariesResponse { summaries: summaries.collect(), next_page_token }))
+    }
+
+    async fn get_log_summary(
+        &self,
+        request: Request<v1::GetLogSummaryRequest>,
+    ) -> Result<Response<v1::SignedLogSummary>, Status> {
+        let v1::GetLogSummaryRequest { month, workload } = request.into_inner();
+        let month: Month =
+            month.parse().map_err(|_| Problem::new(Code::SchemaInvalid, "month is none", "write it as in 2026-08"))?;
+        let found = chronicle::summary(&self.db, &workload, month).await.map_err(Problem::from)?;
+        let Signed { document, signature, public_key } =
+            found.ok_or_else(|| Problem::not_found("log summary", "/api/v1/log-summaries"))?;
+        Ok(Response::new(v1::SignedLogSummary { document, signature, public_key }))
     }
 }
 
@@ -70,6 +108,28 @@ impl Logs {
             tx.commit().await
         };
         Ok(written.await.map_err(Problem::from)?)
+    }
+}
+
+/// A name that was given.
+fn named(workload: &str) -> Option<&str> {
+    Some(workload).filter(|workload| !workload.is_empty())
+}
+
+impl After {
+    /// From the token that [`LogService::list_log_summaries`] gave.
+    fn read(token: &str) -> Result<Self, Problem> {
+        if token.is_empty() {
+            return Ok(Self::default());
+        }
+        let read = || {
+            let (month, workload) = token.split_once(' ')?;
+            Some(Self { month: month.parse().ok()?, workload: workload.to_owned() })
+        };
+        read().ok_or_else(|| {
+            let todo = "send the next_page_token of the page before, unchanged";
+            Problem::new(Code::SchemaInvalid, "page_token is not one that this list gave", todo)
+        })
     }
 }
 

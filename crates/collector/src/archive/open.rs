@@ -13,10 +13,12 @@ use overseer_signatures::{Miner, State};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::task::JoinError;
 
-use super::{Archive, Inner, Learned, Tallies};
+use super::{Archive, Inner, Learned, Retention, Tallies};
+use crate::chronicle::Signer;
 use crate::logs::Workloads;
 
 const MINER: &str = "signatures.json";
+const SIGNING_KEY: &str = "summaries.key";
 const KEY: &str = "redaction.key";
 /// Lines that are in memory until they are sealed. Bytes.
 const UNSEALED: usize = 64 << 20;
@@ -53,17 +55,26 @@ impl Archive {
     ///
     /// # Errors
     /// When the folder cannot be used, or another process uses it.
-    pub fn open(folder: &Path, workloads: Workloads, applied: u64) -> Result<Self, ArchiveError> {
+    pub fn open(folder: &Path, workloads: Workloads, retention: Retention, applied: u64) -> Result<Self, ArchiveError> {
         fs::create_dir_all(folder).map_err(at(folder))?;
         let objects = Objects::directory(&folder.join("segments"))?;
         let config = Config { unsealed_bytes: UNSEALED, ..Config::default() };
         let (store, report) = Store::open(&folder.join("open"), objects, config)?;
         tell(&report);
         let tallies = Tallies::load(&store, applied)?;
-        let redactor = Redactor::new(key(&folder.join(KEY))?);
+        let redactor = Redactor::new(CorrelationKey::new(&secret(&folder.join(KEY))?));
         let learned = Mutex::new(Learned { miner: load_miner(folder), ..Learned::default() });
-        Ok(Self(Arc::new(Inner { store, redactor, workloads, learned, tallies, folder: folder.to_owned() })))
+        Ok(Self(Arc::new(Inner { store, redactor, workloads, retention, learned, tallies, folder: folder.to_owned() })))
     }
+}
+
+/// What summaries of logs are signed with, made at the first start. Blocks.
+///
+/// # Errors
+/// When the folder cannot be used.
+pub fn summary_signer(folder: &Path) -> Result<Signer, ArchiveError> {
+    fs::create_dir_all(folder).map_err(at(folder))?;
+    Signer::from_seed(&secret(&folder.join(SIGNING_KEY))?).ok_or(ArchiveError::NoRandom)
 }
 
 fn tell(report: &OpenReport) {
@@ -75,8 +86,8 @@ fn tell(report: &OpenReport) {
     }
 }
 
-/// The key of redaction's marks, made at the first start. Only its owner may read it.
-fn key(path: &Path) -> Result<CorrelationKey, ArchiveError> {
+/// The random bytes of a key, made at the first start. Only their owner may read them.
+fn secret(path: &Path) -> Result<[u8; 32], ArchiveError> {
     let mut bytes = [0; 32];
     match File::open(path) {
         Ok(mut file) => file.read_exact(&mut bytes).map_err(at(path))?,
@@ -87,7 +98,7 @@ fn key(path: &Path) -> Result<CorrelationKey, ArchiveError> {
         }
         Err(error) => return Err(at(path)(error)),
     }
-    Ok(CorrelationKey::new(&bytes))
+    Ok(bytes)
 }
 
 /// What was learned before. A damaged file costs only time: ids are made of the lines, so that the same come again.

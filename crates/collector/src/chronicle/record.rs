@@ -15,6 +15,7 @@ use overseer_storage::{Db, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use super::baseline::Baseline;
+use super::retire::{Retire, RetireError};
 use super::store::{self, Due, Merge, Novelty, Told};
 use super::tally::{Counted, Minute, OTHERS, Tally};
 use crate::archive::{Archive, ArchiveError};
@@ -49,6 +50,8 @@ pub(super) enum RecordError {
     Store(#[from] StoreError),
     #[error("the archive failed")]
     Archive(#[from] ArchiveError),
+    #[error("old lines could not be deleted")]
+    Retire(#[from] RetireError),
     #[error("log facts have no JSON")]
     Event(#[from] BadEvent),
 }
@@ -65,6 +68,7 @@ pub struct Recorder {
     db: Db,
     site: Site,
     archive: Archive,
+    retire: Retire,
     relay: Relay,
     known: HashMap<String, Known>,
     /// When the tables were last put in order and read.
@@ -72,8 +76,9 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    pub fn new(db: Db, site: Site, archive: Archive, relay: Relay) -> Self {
-        Self { db, site, archive, relay, known: HashMap::new(), tidied: None }
+    pub fn new(retire: Retire, relay: Relay) -> Self {
+        let (db, site, archive) = (retire.db.clone(), retire.site.clone(), retire.archive.clone());
+        Self { db, site, archive, retire, relay, known: HashMap::new(), tidied: None }
     }
 
     /// Records until it is told to stop, and then what is there already.
@@ -121,12 +126,16 @@ impl Recorder {
     }
 
     pub(super) async fn round(&mut self, now: Timestamp) -> Result<(), RecordError> {
-        if self.tidied.is_none_or(|at| now.since(at) >= TIDY_EVERY) {
+        let tidies = self.tidied.is_none_or(|at| now.since(at) >= TIDY_EVERY);
+        if tidies {
             self.tidy(now).await?;
             self.tidied = Some(now);
         }
         self.apply().await?;
         while self.tell(now).await? {}
+        if tidies {
+            self.retire.round(now).await?;
+        }
         Ok(())
     }
 

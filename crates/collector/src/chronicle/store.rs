@@ -7,6 +7,7 @@ use overseer_storage::column::{from_count, from_json, from_text, to_json};
 use overseer_storage::{Conn, Db, StoreError, clean, on, outbox, row, state};
 
 use super::baseline::Baseline;
+use super::month::Day;
 use super::tally::{Counted, Minute};
 
 /// The number of the last tally that is in the tables.
@@ -131,6 +132,54 @@ pub async fn pairs(db: &Db) -> Result<Vec<Pair>, StoreError> {
     rows.into_iter().map(Pair::try_from).collect()
 }
 
+row! {
+    struct ListedRow {
+        signature: String,
+        public_form: String,
+        severity: i64,
+        first_seen: i64,
+        last_seen: i64,
+        seen: i64,
+    }
+}
+
+/// A signature of a workload, or of all that log it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub signature: SignatureId,
+    pub form: PublicForm,
+    pub severity: u8,
+    pub first_seen: Timestamp,
+    pub last_seen: Timestamp,
+    pub seen: i64,
+}
+
+impl TryFrom<ListedRow> for Listed {
+    type Error = StoreError;
+    fn try_from(row: ListedRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            signature: from_text(&row.signature, "log_signatures.signature")?,
+            form: public_form(&row.public_form),
+            severity: from_count(row.severity, "log_signatures.severity")?,
+            first_seen: Timestamp::from_micros(row.first_seen),
+            last_seen: Timestamp::from_micros(row.last_seen),
+            seen: row.seen,
+        })
+    }
+}
+
+/// The most frequent signatures, of one workload or of all.
+pub async fn signatures(db: &Db, workload: Option<&str>, most: usize) -> Result<Vec<Listed>, StoreError> {
+    let mut reader = db.reader().await?;
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let rows: Vec<ListedRow> = on!(&mut reader.conn(), c => sqlx::query_as(
+        "SELECT signature, MAX(public_form) AS public_form, MAX(severity) AS severity, \
+         MIN(first_seen) AS first_seen, MAX(last_seen) AS last_seen, CAST(SUM(seen) AS BIGINT) AS seen \
+         FROM log_signatures WHERE $1 = '' OR workload = $1 GROUP BY signature ORDER BY SUM(seen) DESC, signature LIMIT $2")
+        .bind(clean(workload.unwrap_or_default())).bind(most).fetch_all(c).await)?;
+    rows.into_iter().map(Listed::try_from).collect()
+}
+
 /// A signature of a workload that turned out to be part of another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Merge {
@@ -216,7 +265,7 @@ async fn take_in(conn: &mut Conn<'_>, Merge { workload, from, into }: &Merge) ->
         ),
         (
             "log_days",
-            "workload, day",
+            "workload, day, month",
             "public_form, severity, first_seen, last_seen, seen, hours",
             "(workload, day, signature)",
             ", hours = log_days.hours | excluded.hours",
@@ -272,14 +321,15 @@ async fn note(conn: &mut Conn<'_>, due: &Due, baseline: Baseline) -> Result<(), 
     on!(&mut *conn, c => sqlx::query(
         "UPDATE log_minutes SET told = $4 WHERE workload = $1 AND signature = $2 AND minute = $3")
         .bind(&workload).bind(&signature).bind(minute).bind(due.seen).execute(c).await.map(drop))?;
+    let day = Day::of(due.minute.begin());
     let into_days = format!(
-        "INSERT INTO log_days (workload, day, signature, public_form, severity, first_seen, last_seen, seen, hours) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (workload, day, signature) DO UPDATE SET {sum}, \
+        "INSERT INTO log_days (workload, day, signature, month, public_form, severity, first_seen, last_seen, seen, hours) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (workload, day, signature) DO UPDATE SET {sum}, \
          public_form = excluded.public_form, hours = log_days.hours | excluded.hours",
         sum = sum("log_days")
     );
     on!(&mut *conn, c => sqlx::query(sqlx::AssertSqlSafe(into_days))
-        .bind(&workload).bind(minute.div_euclid(1_440)).bind(&signature).bind(due.form.as_str())
+        .bind(&workload).bind(day.0).bind(&signature).bind(day.month().0).bind(due.form.as_str())
         .bind(i64::from(due.severity)).bind(due.first_seen.micros()).bind(due.last_seen.micros())
         .bind(due.seen - due.told).bind(1_i64 << (minute.rem_euclid(1_440) / 60)).execute(c).await.map(drop))?;
     if baseline != due.baseline {

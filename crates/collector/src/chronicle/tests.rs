@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use overseer_contract::v1;
-use overseer_model::{ServiceName, Site, Timestamp};
+use overseer_logstore::{Nanos, Query};
+use overseer_model::{ServiceName, Timestamp};
 use overseer_provider_port::{LogPosition, LogStream, LogTime};
 use overseer_runtime::Relay;
-use overseer_storage::{Db, Durability, Location, outbox};
+use overseer_storage::{Db, Durability, Location, on, outbox};
 use overseer_testkit::Postgres;
+use ring::signature::{ED25519, UnparsedPublicKey};
 use tempfile::TempDir;
 
 use super::record::Recorder;
-use crate::archive::Archive;
+use super::summary::Linked;
+use super::{After, Day, Retire, Signer, documents};
+use crate::archive::{Archive, Days, Retention, Saving, summary_signer};
 use crate::logs::{Batch, Line, Sink, SourceKey, Workloads};
 
 const MINUTE: i64 = 60_000_000;
@@ -43,16 +47,28 @@ impl Collector {
     async fn open(place: &Place) -> Self {
         let db =
             Db::open(&place.location, ServiceName::Collector, Durability::Process, crate::MIGRATIONS).await.unwrap();
-        let archive = open_archive(place.folder.path(), super::applied(&db).await.unwrap()).await;
-        let site: Site = "home".parse().unwrap();
-        let recorder = Recorder::new(db.clone(), site, archive.clone(), Relay::default());
+        let (archive, signer) = open_archive(place.folder.path(), super::applied(&db).await.unwrap()).await;
+        let (retire_db, retired) = (db.clone(), archive.clone());
+        let retire =
+            Retire { db: retire_db, site: "home".parse().unwrap(), archive: retired, signer, retention: retention() };
+        let recorder = Recorder::new(retire, Relay::default());
         Self { db, archive, recorder, batches: 0 }
+    }
+
+    /// After its end: only one may have the folder.
+    async fn open_again(place: &Place, before: Self) -> Self {
+        drop(before);
+        Self::open(place).await
     }
 
     /// Lines of one container, a minute and a text each.
     async fn log(&mut self, lines: &[(i64, &str)]) {
-        self.batches += 1;
-        let source = SourceKey::container("c1");
+        self.log_of("c1", lines).await;
+    }
+
+    async fn log_of(&mut self, container: &str, lines: &[(i64, &str)]) {
+        self.batches = self.batches.wrapping_add(1);
+        let source = SourceKey::container(container);
         let line = |(minute, text): &(i64, &str)| Line {
             source: source.clone(),
             at: LogTime((START + minute * MINUTE) * 1_000),
@@ -83,9 +99,17 @@ impl Collector {
     }
 }
 
-async fn open_archive(folder: &Path, applied: u64) -> Archive {
+fn retention() -> Retention {
+    let days = |days| Days::try_from(days).unwrap();
+    Retention { usual: days(90), of: BTreeMap::from([("container:noise".to_owned(), days(10))]) }
+}
+
+async fn open_archive(folder: &Path, applied: u64) -> (Archive, Signer) {
     let folder = folder.join("logs");
-    let open = move || Archive::open(&folder, Workloads::default(), applied).unwrap();
+    let open = move || {
+        let signer = summary_signer(&folder).unwrap();
+        (Archive::open(&folder, Workloads::default(), retention(), applied).unwrap(), signer)
+    };
     tokio::task::spawn_blocking(open).await.unwrap()
 }
 
@@ -229,4 +253,110 @@ async fn a_workload_that_never_repeats_itself_is_bounded() {
         newest.insert(fact.signature, fact.count);
     }
     assert_eq!(newest.values().sum::<u64>(), 14 * 400);
+}
+
+const DAY: i64 = 1_440;
+
+impl Collector {
+    /// The ages in days of all lines that are kept of a container.
+    async fn ages(&self, container: &str, today: i64) -> Vec<i64> {
+        let resources = vec![format!("container:{container}")];
+        let query = Query { resources, lines: 100_000, bytes: usize::MAX, ..Query::default() };
+        let page = self.archive.read(query).await.unwrap();
+        let day = |time: Nanos| (time.0 / 1_000 - START) / MINUTE / DAY;
+        page.lines.iter().map(|line| today - day(line.time)).collect()
+    }
+
+    async fn days(&self) -> i64 {
+        let mut reader = self.db.reader().await.unwrap();
+        on!(&mut reader.conn(), c => sqlx::query_scalar("SELECT COUNT(*) FROM log_days").fetch_one(c).await).unwrap()
+    }
+
+    /// A day of the site: two containers log, an hour passes, and what is old goes.
+    async fn live(&mut self, day: i64) {
+        let minute = day * DAY + 600;
+        let took = format!("took {day} ms");
+        self.log_of("web", &[(minute, &took), (minute, &took), (minute + 1, "ERROR connection refused by zanzibar")])
+            .await;
+        self.log_of("noise", &[(minute, "tick 1")]).await;
+        let noon = Nanos((START + (minute + 120) * MINUTE) * 1_000);
+        self.archive.put_in_order(noon, Saving::WhenMuchIsNew).await.unwrap();
+        self.archive.put_in_order(Nanos(noon.0 + 7_200_000_000_000), Saving::WhenMuchIsNew).await.unwrap();
+        self.round(minute + 240).await;
+    }
+}
+
+#[tokio::test]
+async fn fifteen_months_leave_signed_summaries_and_ninety_days_of_lines() {
+    for place in places().await {
+        let mut site = Collector::open(&place).await;
+        let mut conn = site.db.begin_write().await.unwrap();
+        let incident = Linked { id: "i-1".into(), opened_at: Timestamp::from_micros(START), title: "web loops".into() };
+        documents::note_incident(&mut conn.conn(), "container:web", &incident).await.unwrap();
+        conn.commit().await.unwrap();
+        for day in (0..=480).step_by(3) {
+            if day % 100 == 50 {
+                site = Collector::open_again(&place, site).await;
+            }
+            site.live(day).await;
+            if day % 30 == 0 {
+                let ages = site.ages("web", day).await;
+                assert_eq!(ages.len(), 3 * usize::try_from(day / 3 + 1).unwrap().min(31), "on day {day}");
+                assert!(site.ages("noise", day).await.iter().all(|age| *age <= 10));
+                assert!(site.days().await <= 3 * 52, "the days' counts are bounded");
+            }
+        }
+        let heads = documents::heads(&site.db, Some("container:web"), &After::default(), 100).await.unwrap();
+        let months: Vec<String> = heads.iter().map(|head| head.month.to_string()).collect();
+        // 2026-11-21 and 480 days is 2028-03-15: what was written before 2027-03-15 is gone, as December 2026 was.
+        assert_eq!(months.first().map(String::as_str), Some("2027-12"));
+        assert_eq!(months.last().map(String::as_str), Some("2027-01"), "{months:?}");
+        for head in &heads {
+            let signed = documents::summary(&site.db, "container:web", head.month).await.unwrap().unwrap();
+            let summary: v1::LogSummary = overseer_contract::from_json(&signed.document).unwrap();
+            assert!(!signed.document.contains("zanzibar"));
+            let logged = (head.month.first().0..head.month.next().first().0)
+                .filter(|day| (day - Day::of(Timestamp::from_micros(START)).0) % 3 == 0);
+            assert_eq!(summary.events, 3 * logged.count() as u64, "{}", head.month);
+            assert_eq!(summary.signatures[0].severity(), v1::LogSeverity::Error);
+            let (key, signature) = (unhex(&signed.public_key), unhex(&signed.signature));
+            let key = UnparsedPublicKey::new(&ED25519, key);
+            key.verify(signed.document.as_bytes(), &signature).unwrap();
+            key.verify(signed.document.replace("web", "wab").as_bytes(), &signature).unwrap_err();
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_deleted_before_its_summary_is_stored() {
+    for place in places().await {
+        let mut site = Collector::open(&place).await;
+        for day in 0..92 {
+            site.live(day).await;
+        }
+        assert_eq!(site.ages("web", 92).await.len(), 3 * 91);
+        let mut conn = site.db.begin_write().await.unwrap();
+        on!(&mut conn.conn(), c => sqlx::query("ALTER TABLE log_summaries RENAME TO away").execute(c).await.map(drop))
+            .unwrap();
+        conn.commit().await.unwrap();
+        site.log_of("web", &[(91 * DAY + 900, "late"), (60, "very late")]).await;
+        let later = Timestamp::from_micros(START + 93 * DAY * MINUTE);
+        site.recorder.round(later).await.unwrap_err();
+        assert_eq!(site.ages("web", 92).await.len(), 3 * 91 + 2);
+        let mut conn = site.db.begin_write().await.unwrap();
+        on!(&mut conn.conn(), c => sqlx::query("ALTER TABLE away RENAME TO log_summaries").execute(c).await.map(drop))
+            .unwrap();
+        conn.commit().await.unwrap();
+        site.round(93 * DAY + 120).await;
+        assert!(site.ages("web", 93).await.iter().all(|age| *age <= 90));
+        let november =
+            documents::summary(&site.db, "container:web", "2026-11".parse().unwrap()).await.unwrap().unwrap();
+        let november: v1::LogSummary = overseer_contract::from_json(&november.document).unwrap();
+        assert_eq!(november.events, 3 * 10 + 1, "what came late is in it");
+        assert_eq!(november.incidents.len(), 0);
+    }
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len() / 2).map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap()).collect()
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use overseer_bus::{Bus, Delivery, Durable, Handler, InProcess, Sites, Verdict};
-use overseer_collector::CollectorConfig;
 use overseer_contract::v1;
 use overseer_contract::v1::inventory_service_client::InventoryServiceClient;
 use overseer_model::{
@@ -89,8 +88,14 @@ impl Collector {
             health: health.clone(),
             stop: stop.clone(),
         };
-        let config = CollectorConfig { docker_host: docker.host(), listing_every_s: 2 };
         let folder = tempfile::tempdir().unwrap();
+        let config = serde_json::json!({
+            "docker_host": docker.host(),
+            "listing_every_s": 2,
+            "log_keep_days": 90,
+            "log_keep_days_of": {},
+        });
+        let config = serde_json::from_value(config).unwrap();
         let built = overseer_collector::build(base, config, folder.path()).await.unwrap();
         let (reader, told) = (Arc::new(published.clone()), stop.clone());
         tokio::spawn(async move { subscription.run(reader, told).await });

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use overseer_bus::InProcess;
-use overseer_collector::CollectorConfig;
 use overseer_collector::logs::files::{FileSource, Limits};
 use overseer_collector::logs::{Batch, Intake, Positions, Sink, SinkError, SourceKey, SourceState, States};
 use overseer_model::ServiceName;
@@ -92,7 +91,6 @@ impl Collector {
             health: health.clone(),
             stop: stop.clone(),
         };
-        let config = CollectorConfig { docker_host: docker.host(), listing_every_s: 2 };
         let observe = Arc::new(DockerObserve::new(&docker.host(), "home".parse().unwrap()).unwrap());
         let intake = Intake {
             workloads: overseer_collector::logs::Workloads::default(),
@@ -103,7 +101,7 @@ impl Collector {
             states: states.clone(),
             files,
         };
-        let built = overseer_collector::build_with(base, &config, observe, Some(intake)).await.unwrap();
+        let built = overseer_collector::build_with(base, Duration::from_secs(2), observe, Some(intake)).await.unwrap();
         let running = tokio::spawn(run_until_stopped(vec![built], vec![], stop.clone()));
         let collector = Self { health, states, stop, running };
         until("the engine is followed", SOON, async || collector.health.is_ready().then_some(())).await;

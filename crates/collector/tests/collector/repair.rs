@@ -7,7 +7,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
 use overseer_bus::{Bus, BusError, Durable, InProcess, Incarnation, Subscription};
-use overseer_collector::CollectorConfig;
 use overseer_contract::{Event, v1};
 use overseer_model::{
     Digest, EventKind, Fingerprint, Health, Observation, Provider, ResourceKind, ResourceRef, ResourceState,
@@ -149,8 +148,8 @@ async fn start(folder: &tempfile::TempDir, platform: &Platform, bus: Arc<LossyBu
         health: overseer_runtime::Health::default(),
         stop: stop.clone(),
     };
-    let config = CollectorConfig { docker_host: String::new(), listing_every_s: 1 };
-    let built = overseer_collector::build_with(base, &config, Arc::new(platform.clone()), None).await.unwrap();
+    let built =
+        overseer_collector::build_with(base, Duration::from_secs(1), Arc::new(platform.clone()), None).await.unwrap();
     tokio::spawn(run_until_stopped(vec![built], vec![], stop.clone()));
     stop
 }

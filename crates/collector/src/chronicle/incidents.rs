@@ -1,0 +1,38 @@
+//! Notes which incidents a workload had, for the summary of its logs.
+
+use async_trait::async_trait;
+use overseer_contract::{BadWire, Event, from_timestamp, required, v1};
+use overseer_model::EventKind;
+use overseer_runtime::{ApplyError, Base, Consumer, first_time};
+
+use super::documents;
+use super::summary::Linked;
+use crate::store::Store;
+
+pub const KINDS: &[EventKind] = &[EventKind::IncidentDetected];
+
+pub struct IncidentConsumer {
+    pub base: Base,
+    pub store: Store,
+}
+
+#[async_trait]
+impl Consumer for IncidentConsumer {
+    async fn apply(&self, event: &Event) -> Result<(), ApplyError> {
+        let incident = required(event.payload::<v1::IncidentDetected>()?.incident, "incident")?;
+        let resource = required(incident.resource, "incident.resource")?;
+        let opened_at = from_timestamp(required(incident.opened_at, "incident.opened_at")?);
+        if resource.site != self.base.site.as_str() {
+            return Ok(());
+        }
+        let known = self.store.resource(&resource.id).await?;
+        let workload = known.map_or(resource.name, |known| known.workload().to_owned());
+        if incident.id.is_empty() {
+            return Err(BadWire { field: "incident.id" }.into());
+        }
+        let Some(mut tx) = first_time(&self.base.db, event).await? else { return Ok(()) };
+        let linked = Linked { id: incident.id, opened_at, title: incident.title };
+        documents::note_incident(&mut tx.conn(), &workload, &linked).await?;
+        Ok(tx.commit().await?)
+    }
+}

@@ -1,0 +1,56 @@
+//! Deletes lines that were kept long enough, never before what they say is in a signed summary.
+//!
+//! The order: every count is in the tables, the month's summary is stored, then the lines go. A round that fails
+//! anywhere deletes nothing more, and is done again in an hour.
+
+use std::time::Duration;
+
+use overseer_model::{Site, Timestamp};
+use overseer_storage::{Db, StoreError};
+
+use super::documents;
+use super::month::Day;
+use super::sign::Signer;
+use crate::archive::{Archive, ArchiveError, Retention};
+
+/// How long summaries are kept.
+const SUMMARIES_KEPT: Duration = Duration::from_secs(366 * 24 * 3600);
+
+#[derive(Debug, thiserror::Error)]
+pub enum RetireError {
+    #[error("the tables failed")]
+    Store(#[from] StoreError),
+    #[error("the archive failed")]
+    Archive(#[from] ArchiveError),
+}
+
+pub struct Retire {
+    pub db: Db,
+    pub site: Site,
+    pub archive: Archive,
+    pub signer: Signer,
+    pub retention: Retention,
+}
+
+impl Retire {
+    /// One round. All minutes that are over have been told.
+    pub async fn round(&self, now: Timestamp) -> Result<(), RetireError> {
+        for (days, workloads) in self.archive.expired(now).await? {
+            let end = Day::of(days.end(now));
+            let unwritten = documents::unwritten(&self.db, end).await?;
+            for month in unwritten.into_iter().filter(|month| workloads.contains(&month.workload)) {
+                documents::write(&self.db, &self.site, &self.signer, &month, now).await?;
+                tracing::info!(workload = month.workload, month = %month.month, "a summary of logs was written");
+            }
+            let what = format!("lines kept {days} days, before {}", end.begin());
+            documents::note_purge(&self.db, &what, now).await?;
+            match self.archive.purge(days, now).await? {
+                Some(lines) => tracing::info!(lines, %days, "log lines were kept long enough and are deleted"),
+                None => tracing::info!(%days, "old log lines are still being counted; they are deleted later"),
+            }
+        }
+        let oldest = Day::of(self.retention.longest().end(now)).month();
+        documents::prune(&self.db, oldest, now - SUMMARIES_KEPT).await?;
+        Ok(())
+    }
+}
