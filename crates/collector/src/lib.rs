@@ -45,6 +45,8 @@ use crate::publish::Publisher;
 use crate::store::Store;
 use crate::watch::Watch;
 
+pub use crate::chronicle::Signed as SignedSummary;
+
 /// The collector's tables.
 pub const MIGRATIONS: Migrations = Migrations(&[
     (100, "collector", include_str!("../../../migrations/collector/0100_collector.sql")),

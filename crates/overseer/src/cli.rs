@@ -14,7 +14,7 @@ use prost_types::Timestamp;
 use crate::client::{Answer, Client, Tampered, segment};
 use crate::config::{DEFAULTS, Flags};
 use crate::run::Scope;
-use crate::{config, drill, mine, run, show, when};
+use crate::{config, drill, mine, run, show, summary, when};
 
 /// An operations engineer that never sleeps and never acts alone.
 #[derive(Parser)]
@@ -116,9 +116,22 @@ enum Command {
     Signatures {
         #[command(subcommand)]
         command: Option<SignaturesCommand>,
+        /// Only those of this workload.
+        #[arg(long, value_name = "WORKLOAD")]
+        resource: Option<String>,
         #[command(flatten)]
         list: ListArgs,
     },
+    /// List what is left of months of logs whose lines are gone, the newest first.
+    LogSummaries {
+        /// Of this workload only.
+        workload: Option<String>,
+        #[command(flatten)]
+        list: ListArgs,
+    },
+    /// One summary of a month of a workload's logs.
+    #[command(subcommand)]
+    LogSummary(LogSummaryCommand),
     /// Who this command line is to Overseer.
     Whoami,
     /// Break something harmless, and see how Overseer deals with it.
@@ -245,6 +258,27 @@ Examples:
   overseer signatures mine app.log -o csv > lines.csv";
 
 #[derive(Subcommand)]
+enum LogSummaryCommand {
+    /// Show it whole, and whether it is as it was signed. `-o json` is what can be kept and verified elsewhere.
+    #[command(after_help = "Example:\n  overseer log-summary show shop/web 2026-08")]
+    Show {
+        workload: String,
+        /// As in 2026-08.
+        month: String,
+    },
+    /// Check a summary that was kept, with nothing else running. Exit code 1 when it was changed.
+    #[command(
+        after_help = "Example:\n  overseer -o json log-summary show web 2026-08 > web.json\n  overseer log-summary verify web.json"
+    )]
+    Verify {
+        file: PathBuf,
+        /// The site's key as you know it, hexadecimal; without it any key is good.
+        #[arg(long)]
+        key: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
 enum DrillCommand {
     /// A container that crashes until the engine gives up, and runs once it is started again.
     RestartLoop {
@@ -306,6 +340,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
             };
             tokio::task::spawn_blocking(move || mine::mine(&files, form, limit as usize)).await?
         }
+        Command::LogSummary(LogSummaryCommand::Verify { file, key }) => {
+            println!("{}", summary::verify(&file, key.as_deref())?);
+            Ok(())
+        }
         asking => ask(asking, Answers::from(cli.output)).await,
     }
 }
@@ -335,14 +373,24 @@ async fn ask(command: Command, output: Answers) -> anyhow::Result<()> {
         Command::Facts(args) => (client.get(&list("/api/v1/facts", args)).await?, show::facts),
         Command::Deliveries(args) => (client.get(&list("/api/v1/deliveries", args)).await?, show::deliveries),
         Command::Logs(args) => (client.get(&args.path()).await?, show::log_lines),
-        Command::Signatures { command: None, list: args } => {
-            (client.get(&list("/api/v1/signatures", args)).await?, show::log_signatures)
+        Command::Signatures { command: None, resource, list: args } => {
+            let path = of_workload(list("/api/v1/signatures", args), resource.as_deref());
+            (client.get(&path).await?, show::log_signatures)
+        }
+        Command::LogSummaries { workload, list: args } => {
+            let path = of_workload(list("/api/v1/log-summaries", args), workload.as_deref());
+            (client.get(&path).await?, summary::list)
+        }
+        Command::LogSummary(LogSummaryCommand::Show { workload, month }) => {
+            let path = format!("/api/v1/log-summaries/{}?workload={}", segment(&month), segment(&workload));
+            (client.get(&path).await?, summary::show)
         }
         Command::Whoami => (client.get("/api/v1/whoami").await?, show::whoami),
         Command::Up(_)
         | Command::Serve { .. }
         | Command::Drill(_)
         | Command::Config(_)
+        | Command::LogSummary(LogSummaryCommand::Verify { .. })
         | Command::Signatures { command: Some(_), .. } => {
             return Ok(());
         }
@@ -355,6 +403,13 @@ async fn ask(command: Command, output: Answers) -> anyhow::Result<()> {
         }
     );
     Ok(())
+}
+
+fn of_workload(path: String, workload: Option<&str>) -> String {
+    match workload {
+        Some(workload) => format!("{path}&workload={}", segment(workload)),
+        None => path,
+    }
 }
 
 async fn verify(client: &Client, output: Answers) -> anyhow::Result<()> {

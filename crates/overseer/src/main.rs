@@ -9,6 +9,7 @@ mod keys;
 mod mine;
 mod run;
 mod show;
+mod summary;
 mod when;
 
 use std::process::ExitCode;

@@ -29,7 +29,7 @@ pub fn failure(error: &anyhow::Error) -> String {
     text
 }
 
-fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     if rows.is_empty() {
         return "There is none.".to_owned();
     }
@@ -48,12 +48,12 @@ fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     lines.join("\n")
 }
 
-fn time(at: Option<prost_types::Timestamp>) -> String {
+pub fn time(at: Option<prost_types::Timestamp>) -> String {
     at.map(|at| from_timestamp(at).to_string()).unwrap_or_default()
 }
 
 /// `INCIDENT_STATE_OPEN` as `open`.
-fn word(name: &str, prefix: &str) -> String {
+pub fn word(name: &str, prefix: &str) -> String {
     name.strip_prefix(prefix).unwrap_or(name).to_lowercase().replace('_', " ")
 }
 

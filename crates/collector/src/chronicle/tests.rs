@@ -10,7 +10,6 @@ use overseer_provider_port::{LogPosition, LogStream, LogTime};
 use overseer_runtime::Relay;
 use overseer_storage::{Db, Durability, Location, on, outbox};
 use overseer_testkit::Postgres;
-use ring::signature::{ED25519, UnparsedPublicKey};
 use tempfile::TempDir;
 
 use super::record::Recorder;
@@ -319,10 +318,7 @@ async fn fifteen_months_leave_signed_summaries_and_ninety_days_of_lines() {
                 .filter(|day| (day - Day::of(Timestamp::from_micros(START)).0) % 3 == 0);
             assert_eq!(summary.events, 3 * logged.count() as u64, "{}", head.month);
             assert_eq!(summary.signatures[0].severity(), v1::LogSeverity::Error);
-            let (key, signature) = (unhex(&signed.public_key), unhex(&signed.signature));
-            let key = UnparsedPublicKey::new(&ED25519, key);
-            key.verify(signed.document.as_bytes(), &signature).unwrap();
-            key.verify(signed.document.replace("web", "wab").as_bytes(), &signature).unwrap_err();
+            assert!(signed.holds());
         }
     }
 }
@@ -355,8 +351,4 @@ async fn nothing_is_deleted_before_its_summary_is_stored() {
         assert_eq!(november.events, 3 * 10 + 1, "what came late is in it");
         assert_eq!(november.incidents.len(), 0);
     }
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len() / 2).map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap()).collect()
 }
