@@ -19,7 +19,7 @@ mod webhook;
 
 pub use crashing::{CrashPlan, Crashes, Crashing};
 pub use docker::{Docker, DockerEvent, DockerEvents};
-pub use nats::Nats;
+pub use nats::{Nats, Tap};
 pub use overseer::{Mode, Overseer, http_get};
 pub use postgres::Postgres;
 pub use until::until;

@@ -1,6 +1,10 @@
 //! A NATS server with JetStream.
 
 use crate::peer::{Peer, free_port};
+use std::sync::{Arc, Mutex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 
 /// A private `nats-server` with JetStream. Its port stays the same for its life, also across [`Nats::restart`].
 /// The program is `$OVERSEER_NATS_SERVER`, else the one of `./dev setup`, else the one on `PATH`.
@@ -19,6 +23,20 @@ impl Nats {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
+    /// Listens to every subject from now on.
+    pub async fn tap(&self) -> Tap {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.expect("the server listens");
+        stream.write_all(b"CONNECT {\"verbose\":false}\r\nSUB > 1\r\nPING\r\n").await.expect("it takes commands");
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let listening = tokio::spawn(listen(stream, heard.clone()));
+        let tap = Tap { heard, listening };
+        crate::until("the subscription", std::time::Duration::from_secs(30), async || {
+            tap.text().contains("PONG").then_some(())
+        })
+        .await;
+        tap
+    }
+
     /// SIGKILL, as by the kernel's out-of-memory killer. The store stays.
     pub async fn kill(&self) {
         self.peer.order("kill", "killed").await;
@@ -34,5 +52,35 @@ impl Nats {
         self.kill().await;
         self.peer.order("wipe", "wiped").await;
         self.restart().await;
+    }
+}
+
+/// Whatever goes over a NATS server, as it goes: subjects, headers, payloads.
+pub struct Tap {
+    heard: Arc<Mutex<Vec<u8>>>,
+    listening: JoinHandle<()>,
+}
+
+impl Tap {
+    /// All that was heard so far.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.heard.lock().expect("nobody panics with it")).into_owned()
+    }
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        self.listening.abort();
+    }
+}
+
+async fn listen(mut stream: TcpStream, heard: Arc<Mutex<Vec<u8>>>) {
+    let mut buffer = vec![0; 1 << 16];
+    while let Ok(length @ 1..) = stream.read(&mut buffer).await {
+        let news = &buffer[..length];
+        heard.lock().expect("nobody panics with it").extend_from_slice(news);
+        if news.windows(6).any(|six| six == b"PING\r\n") && stream.write_all(b"PONG\r\n").await.is_err() {
+            return;
+        }
     }
 }

@@ -31,7 +31,7 @@ pub struct Overseer {
     pub hook: WebhookReceiver,
     /// Only for [`Mode::ProcessPerService`].
     pub nats: Option<Nats>,
-    _postgres: Option<Postgres>,
+    postgres: Option<Postgres>,
     exe: PathBuf,
     folder: TempDir,
     /// Of each service; in one process only the gateway's is used.
@@ -63,13 +63,13 @@ impl Overseer {
             docker: Docker::start().await,
             hook,
             nats,
-            _postgres: postgres,
+            postgres: postgres,
             exe: exe.to_owned(),
             folder,
             ports,
             processes: HashMap::new(),
         };
-        let database = overseer._postgres.as_ref().map(Postgres::url_template).unwrap_or_default();
+        let database = overseer.postgres.as_ref().map(Postgres::url_template).unwrap_or_default();
         fs::write(overseer.folder.path().join("overseer.toml"), overseer.config(&database, settings))
             .expect("a configuration file");
         overseer
@@ -198,6 +198,18 @@ impl Overseer {
     /// What a process has logged so far, over all its lives.
     pub fn log_of(&self, process: &str) -> String {
         fs::read_to_string(self.log(process)).unwrap_or_default()
+    }
+
+    /// All that the services' tables hold, as text.
+    pub async fn tables(&self) -> String {
+        if let Some(postgres) = &self.postgres {
+            let sql = "SELECT database_to_xml(true, true, '')";
+            return Postgres::psql(&postgres.admin_url(), sql).await.unwrap_or_else(|complaint| panic!("{complaint}"));
+        }
+        let files = fs::read_dir(self.data_dir()).expect("a data folder").map(|entry| entry.expect("an entry").path());
+        let tables = files.filter(|path| path.to_string_lossy().contains(".db"));
+        let bytes = tables.filter_map(|path| fs::read(path).ok());
+        bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect()
     }
 
     fn command(&self) -> Command {

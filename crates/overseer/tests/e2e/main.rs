@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod bus_loss;
+mod canary;
 mod kills;
 mod logs;
 mod the_loop;
