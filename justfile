@@ -77,6 +77,13 @@ bench-idle:
 bench-logstore GENERATOR *LOGS:
     python3 crates/logstore/benches/compare.py "$@"
 
+# A line's whole way through the collector beside clp-s and zstd. GENERATOR writes log lines
+bench-ingest GENERATOR *ARGS:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    ingest=$(cargo bench --package overseer-collector --bench ingest --no-run --message-format json 2>/dev/null | grep -o '"executable":"[^"]*/ingest-[^"]*"' | cut -d'"' -f4)
+    python3 crates/collector/benches/ingest.py "$ingest" "$@"
+
 # Fuzz a parser for SECONDS: mine, join, public_form, miner_state, redact, segment
 fuzz TARGET SECONDS='60':
     #!/usr/bin/env bash
