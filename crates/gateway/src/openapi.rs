@@ -110,6 +110,7 @@ fn permission(permission: Permission) -> &'static str {
         Permission::Read => "read",
         Permission::Approve => "approve",
         Permission::Audit => "audit",
+        Permission::Configure => "configure",
         Permission::Internal => "internal",
     }
 }

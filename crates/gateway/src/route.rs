@@ -14,9 +14,14 @@ use prost_reflect::Kind;
 pub(crate) fn open_to_all(method: &Method) -> Option<ServiceName> {
     match (method.owner, method.permission) {
         (Owner::Every, _) | (_, Permission::Internal) => None,
-        (Owner::One(owner), Permission::Public | Permission::Read | Permission::Approve | Permission::Audit) => {
-            Some(owner)
-        }
+        (
+            Owner::One(owner),
+            Permission::Public
+            | Permission::Read
+            | Permission::Approve
+            | Permission::Audit
+            | Permission::Configure,
+        ) => Some(owner),
     }
 }
 

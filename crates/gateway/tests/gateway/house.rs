@@ -190,7 +190,7 @@ pub fn token_for(method: &Method) -> &'static str {
         Permission::Public => "",
         Permission::Read => VIEWER,
         Permission::Approve => APPROVER,
-        Permission::Audit | Permission::Internal => ADMIN,
+        Permission::Audit | Permission::Configure | Permission::Internal => ADMIN,
     }
 }
 
