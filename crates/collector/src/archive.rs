@@ -2,7 +2,7 @@
 //! far their source was read.
 //!
 //! ```text
-//! batch ─▶ redact ─▶ join ─▶ mine ─▶ one commit of the log store: lines and marks
+//! batch ─▶ redact ─▶ join ─▶ mine ─▶ one commit of the log store: lines and marks ─▶ who follows
 //! ```
 //!
 //! **Nothing is stored before it is redacted.** A private key that spans lines is known over a restart too: a mark holds
@@ -10,7 +10,9 @@
 //!
 //! A line that continues an event (a frame of a stack trace) has the signature and severity of the event's first line.
 
+mod follow;
 mod grpc;
+mod live;
 mod open;
 mod progress;
 
@@ -22,12 +24,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use overseer_logstore::{Group, MarkKey, Nanos, Rank, Record, Signature, Store};
-use overseer_provider_port::{LogPosition, LogStream};
+use overseer_provider_port::{LONGEST_LINE, LogPosition};
 use overseer_redaction::Redactor;
 use overseer_signatures::Miner;
 use tokio_util::sync::CancellationToken;
 
 pub use grpc::Logs;
+use live::Live;
 pub use open::ArchiveError;
 use progress::{Mark, Progress};
 
@@ -48,6 +51,7 @@ struct Inner {
     redactor: Redactor,
     workloads: Workloads,
     learned: Mutex<Learned>,
+    live: Arc<Live>,
     folder: PathBuf,
 }
 
@@ -134,7 +138,9 @@ impl Inner {
             let progress = changed
                 .entry(line.source.clone())
                 .or_insert_with(|| sources.get(&line.source).cloned().unwrap_or_default());
-            let text = self.redactor.redact_line(&mut progress.block, &line.text).into_owned();
+            let mut text = self.redactor.redact_line(&mut progress.block, &line.text).into_owned();
+            // A mark can be longer than the secret in its place, and what is too long would be refused for ever.
+            text.truncate(LONGEST_LINE);
             let (signature, severity) = progress.event(miner, &text);
             let resource = self.workloads.of(&line.source);
             kept.push(Kept { line, resource, severity: Rank(severity as u8), signature: Signature(signature.0), text });
@@ -149,7 +155,9 @@ impl Inner {
                 (MarkKey(source.to_string()), Mark { position: *position, block }.to_bytes())
             })
             .collect();
-        self.store.append(&[(&Group(GROUP.to_owned()), &records)], &marks)?;
+        let group = Group(GROUP.to_owned());
+        let append = || self.store.append(&[(&group, &records)], &marks).map(drop);
+        self.live.commit(append, kept.iter().map(Kept::told))?;
         sources.extend(changed);
         learned.unsaved += kept.len();
         Ok(())
@@ -181,15 +189,27 @@ impl Inner {
 }
 
 impl Kept<'_> {
+    /// For those who follow.
+    fn told(&self) -> overseer_logstore::Line {
+        let Record { time, resource, instance, stream, severity, signature, text } = self.record();
+        overseer_logstore::Line {
+            time,
+            group: Group(GROUP.to_owned()),
+            resource: resource.to_owned(),
+            instance: instance.to_owned(),
+            stream,
+            severity,
+            signature,
+            text: text.to_vec(),
+        }
+    }
+
     fn record(&self) -> Record<'_> {
         Record {
             time: Nanos(self.line.at.0),
             resource: &self.resource,
             instance: self.line.source.as_str(),
-            stream: match self.line.stream {
-                LogStream::Stdout => overseer_logstore::Stream::Stdout,
-                LogStream::Stderr => overseer_logstore::Stream::Stderr,
-            },
+            stream: self.line.stream,
             severity: self.severity,
             signature: self.signature,
             text: &self.text,

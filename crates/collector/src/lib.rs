@@ -9,12 +9,13 @@ pub mod logs;
 mod looks;
 mod memory;
 mod publish;
+mod sources;
 mod store;
 mod watch;
 mod wire;
 
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,16 +35,19 @@ use tonic::service::Routes;
 
 use crate::archive::{Archive, ArchiveError, Logs};
 use crate::grpc::Inventory;
-use crate::logs::files::Files;
+use crate::logs::files::{Declared, Files};
 use crate::logs::{Containers, Intake, Queues, Sighting, States, Workloads};
 use crate::memory::Memory;
 use crate::publish::Publisher;
+use crate::sources::{Readers, Sources};
 use crate::store::Store;
 use crate::watch::Watch;
 
 /// The collector's tables.
-pub const MIGRATIONS: Migrations =
-    Migrations(&[(100, "collector", include_str!("../../../migrations/collector/0100_collector.sql"))]);
+pub const MIGRATIONS: Migrations = Migrations(&[
+    (100, "collector", include_str!("../../../migrations/collector/0100_collector.sql")),
+    (101, "log_sources", include_str!("../../../migrations/collector/0101_log_sources.sql")),
+]);
 
 /// How long facts, and resources that were removed, can be asked for.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -58,6 +62,8 @@ pub struct CollectorConfig {
     pub docker_host: String,
     /// Seconds between full listings, which repair what the engine's events left out. At least 1.
     pub listing_every_s: u32,
+    /// Folders below which files can be declared as logs.
+    pub log_roots: Vec<PathBuf>,
 }
 
 /// The collector of the engine that the configuration names. The engine need not run yet. `folder` is where it keeps
@@ -83,16 +89,18 @@ pub async fn build(base: Base, config: CollectorConfig, folder: &Path) -> Result
         sink: Arc::new(archive.clone()),
         positions: Arc::new(archive.clone()),
         retention: LOGS_KEPT,
-        workloads,
+        workloads: workloads.clone(),
         states: States::default(),
-        files: vec![],
+        files: Declared::default(),
     };
+    let readers = Readers { files: intake.files.clone(), states: intake.states.clone(), workloads };
+    let sources = Sources::open(base.db.clone(), config.log_roots.clone(), readers).await?;
     let (stop, db, maintained) = (base.stop.clone(), base.db.clone(), archive.clone());
     let task = Task::new("log-archive", async move {
         maintained.maintain(|| Nanos(Timestamp::now().micros().saturating_mul(1_000)), stop).await;
         Ok(())
     });
-    let routes = Routes::new(LogServiceServer::new(Logs { archive, db }));
+    let routes = Routes::new(LogServiceServer::new(Logs { archive, sources, db, stop: base.stop.clone() }));
     assemble(base, &config, observe, Some(intake), (routes, vec![task])).await
 }
 
@@ -166,7 +174,7 @@ fn log_tasks(intake: Intake, sightings: UnboundedReceiver<Sighting>, stop: &Canc
             Ok(())
         }),
         Task::new("log-batches", async move {
-            logs::deliver(queues, intake.sink, delivered).await;
+            logs::deliver(queues, intake, delivered).await;
             Ok(())
         }),
     ]

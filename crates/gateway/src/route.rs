@@ -16,11 +16,7 @@ pub(crate) fn open_to_all(method: &Method) -> Option<ServiceName> {
         (Owner::Every, _) | (_, Permission::Internal) => None,
         (
             Owner::One(owner),
-            Permission::Public
-            | Permission::Read
-            | Permission::Approve
-            | Permission::Audit
-            | Permission::Configure,
+            Permission::Public | Permission::Read | Permission::Approve | Permission::Audit | Permission::Configure,
         ) => Some(owner),
     }
 }

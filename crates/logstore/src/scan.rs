@@ -233,9 +233,11 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
         candidates: &mut Vec<(i64, u64, usize, u32)>,
     ) -> Result<Option<Known>, ReadError> {
         let (mut classes, mut sources) = (self.block.class_codes(layout)?, self.block.source_codes(layout)?);
-        let keep_class = |class: usize| self.block.classes.get(class).is_some_and(|class| self.wanted.query.has_class(class));
-        let keep_source =
-            |source: usize| self.block.sources.get(source).is_some_and(|(name, _)| self.wanted.query.has_resource(name));
+        let keep_class =
+            |class: usize| self.block.classes.get(class).is_some_and(|class| self.wanted.query.has_class(class));
+        let keep_source = |source: usize| {
+            self.block.sources.get(source).is_some_and(|(name, _)| self.wanted.query.has_resource(name))
+        };
         let (all_classes, all_sources) = (classes.all(keep_class), sources.all(keep_source));
         if all_classes == Some(false) || all_sources == Some(false) {
             return Ok(None);

@@ -17,7 +17,7 @@ pub use action::{Action, Risk};
 pub use digest::{Digest, Fingerprint};
 pub use event::{EventKind, Stream};
 pub use fact::{AfterExit, ExitCause, Fact, FactSource, Observation};
-pub use id::{ApprovalId, BadId, DeliveryId, Epoch, EventId, FactId, IncidentId, PlanId, Site, StepId};
+pub use id::{ApprovalId, BadId, DeliveryId, Epoch, EventId, FactId, IncidentId, LogSourceId, PlanId, Site, StepId};
 pub use resource::{Health, Provider, ResourceKind, ResourceRef, ResourceState, RestartRule};
 pub use text::plain;
 pub use time::Timestamp;

@@ -58,7 +58,14 @@ impl Archive {
         tell(&report);
         let redactor = Redactor::new(key(&folder.join(KEY))?);
         let learned = Mutex::new(Learned { miner: load_miner(folder), ..Learned::default() });
-        Ok(Self(Arc::new(Inner { store, redactor, workloads, learned, folder: folder.to_owned() })))
+        Ok(Self(Arc::new(Inner {
+            store,
+            redactor,
+            workloads,
+            learned,
+            live: Arc::default(),
+            folder: folder.to_owned(),
+        })))
     }
 }
 

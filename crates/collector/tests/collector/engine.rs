@@ -89,7 +89,7 @@ impl Collector {
             health: health.clone(),
             stop: stop.clone(),
         };
-        let config = CollectorConfig { docker_host: docker.host(), listing_every_s: 2 };
+        let config = CollectorConfig { docker_host: docker.host(), listing_every_s: 2, log_roots: vec![] };
         let folder = tempfile::tempdir().unwrap();
         let built = overseer_collector::build(base, config, folder.path()).await.unwrap();
         let (reader, told) = (Arc::new(published.clone()), stop.clone());

@@ -149,7 +149,7 @@ async fn start(folder: &tempfile::TempDir, platform: &Platform, bus: Arc<LossyBu
         health: overseer_runtime::Health::default(),
         stop: stop.clone(),
     };
-    let config = CollectorConfig { docker_host: String::new(), listing_every_s: 1 };
+    let config = CollectorConfig { docker_host: String::new(), listing_every_s: 1, log_roots: vec![] };
     let built = overseer_collector::build_with(base, &config, Arc::new(platform.clone()), None).await.unwrap();
     tokio::spawn(run_until_stopped(vec![built], vec![], stop.clone()));
     stop

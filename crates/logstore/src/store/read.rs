@@ -94,11 +94,9 @@ impl Store {
                 page.looked_at.skipped += 1;
             } else if let Some(why) = state.aside.get(&segment.name) {
                 page.aside.push(Aside { name: segment.name.clone(), why: why.clone() });
-            } else if segment
-                .resources
-                .iter()
-                .any(|share| wanted.query.has_resource(&share.resource) && wanted.overlaps(share.earliest, share.latest))
-            {
+            } else if segment.resources.iter().any(|share| {
+                wanted.query.has_resource(&share.resource) && wanted.overlaps(share.earliest, share.latest)
+            }) {
                 places.push(Place::Sealed(segment.clone()));
             } else {
                 page.looked_at.skipped += 1;
