@@ -40,6 +40,11 @@ impl Endpoint {
         all
     }
 
+    /// Whether it answers with messages as they come.
+    pub(crate) fn is_stream(&self) -> bool {
+        self.method.descriptor.is_server_streaming()
+    }
+
     /// The names of the fields that the path holds.
     pub(crate) fn captures(&self) -> Vec<&'static str> {
         segments(&self.route.template).filter_map(Segment::field).collect()
@@ -152,8 +157,11 @@ fn captured<'a>(segments: &[Segment], path: &'a str) -> Option<Vec<(&'static str
 fn check(endpoint: Endpoint) -> Result<(), &'static str> {
     let Endpoint { method, route, owner: _ } = endpoint;
     let input = method.descriptor.input();
-    if method.descriptor.is_client_streaming() || method.descriptor.is_server_streaming() {
-        return Err("streams, which REST does not");
+    if method.descriptor.is_client_streaming() {
+        return Err("streams from its caller, which REST does not");
+    }
+    if endpoint.is_stream() && route.verb != Verb::Get {
+        return Err("streams its answer, which REST does for GET alone");
     }
     let captures = endpoint.captures();
     if captures.iter().collect::<HashSet<_>>().len() != captures.len() {
