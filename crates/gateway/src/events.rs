@@ -164,9 +164,7 @@ async fn next(mut live: broadcast::Receiver<Live>) -> Option<(Live, broadcast::R
 
 fn sse(live: &Live) -> SseEvent {
     match live {
-        Live::Event(event) => {
-            SseEvent::default().id(event.id.to_string()).event(event.kind).data(event.data.as_str())
-        }
+        Live::Event(event) => SseEvent::default().id(event.id.to_string()).event(event.kind).data(event.data.as_str()),
         Live::Gap => SseEvent::default().event("reset").data("{}"),
     }
 }

@@ -126,9 +126,7 @@ impl Gateway {
             _ if is_grpc => self.grpc.answer(request, credential).await,
             openapi::PATH if request.method() == http::Method::GET => Ok(answer::json(self.openapi.clone())),
             openapi::PATH => Err(Refusal::wrong_verb("GET".to_owned())),
-            events::PATH => {
-                self.feed.answer(&request.into_parts().0, &self.auth, &self.streams, credential).await
-            }
+            events::PATH => self.feed.answer(&request.into_parts().0, &self.auth, &self.streams, credential).await,
             _ => self.rest.answer(request, credential).await,
         }
     }

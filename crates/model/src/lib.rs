@@ -19,6 +19,6 @@ pub use event::{EventKind, Stream};
 pub use fact::{AfterExit, ExitCause, Fact, FactSource, Observation};
 pub use id::{ApprovalId, BadId, DeliveryId, Epoch, EventId, FactId, IncidentId, LogSourceId, PlanId, Site, StepId};
 pub use resource::{Health, Provider, ResourceKind, ResourceRef, ResourceState, RestartRule};
-pub use text::plain;
+pub use text::{hides, plain};
 pub use time::Timestamp;
 pub use verdict::Verdict;

@@ -140,7 +140,7 @@ fn is_workload(text: &str) -> bool {
 }
 
 fn is_visible(text: &str) -> bool {
-    overseer_model::plain(text, usize::MAX) == text
+    !text.contains(overseer_model::hides)
 }
 
 /// Whether files below this folder can be allowed.
