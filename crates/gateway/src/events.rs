@@ -141,7 +141,7 @@ impl Feed {
         let lease = streams.open(credential, Permission::Read)?;
         let (missed, live) = self.join(last_event_id(&request.headers));
         let events = stream::iter(missed).chain(stream::unfold(live, next).boxed());
-        let events = lease.guard(events).filter_map(async |next| match next {
+        let events = lease.guard(events.map(Ok)).filter_map(async |next| match next {
             Next::Item(live) => Some(sse(&live)),
             // A reader of events comes back anyhow.
             Next::Cut(_) => None,

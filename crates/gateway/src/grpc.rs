@@ -74,7 +74,7 @@ impl Grpc {
         let lease = self.streams.open(credential, method.permission)?;
         let answer = self.forward(owner, &actor, request).await?;
         Ok(answer.map(|body| {
-            let frames = lease.guard(BodyStream::new(body)).map(|next| match next {
+            let frames = lease.guard(BodyStream::new(body).map(Ok)).map(|next| match next {
                 Next::Item(frame) => frame,
                 Next::Cut(problem) => Ok(last_frame(problem)),
             });

@@ -1,6 +1,7 @@
 //! REST: one generic transcoder for all routes of the contract, no handler per route. A method that answers with a
 //! stream is server-sent events: `data` is a message's JSON; the event `problem` says why a stream ended before its time.
 
+use std::error::Error;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -56,8 +57,8 @@ impl Rest {
         }
         let lease = self.streams.open(credential, endpoint.method.permission)?;
         let events = lease.guard(call.stream().await?.boxed()).map(|next| match next {
-            Next::Item(Ok(text)) => Event::default().data(text),
-            Next::Item(Err(problem)) | Next::Cut(problem) => answer::event(problem),
+            Next::Item(text) => Event::default().data(text),
+            Next::Cut(problem) => answer::event(problem),
         });
         Ok(answer::sse(events))
     }
@@ -85,6 +86,8 @@ impl Call {
         let messages = answer.map_err(|status| Problem::from_status(&status))?.into_inner();
         Ok(messages.map(move |message| match message {
             Ok(bytes) => text(endpoint, &bytes),
+            // What has a cause on this side is no answer: the service, or the way to it, is gone.
+            Err(status) if status.source().is_some() => Err(unavailable()),
             Err(status) => Err(Problem::from_status(&status)),
         }))
     }

@@ -61,8 +61,11 @@ impl Streams {
 }
 
 impl Lease {
-    /// The stream for as long as its reader may read it.
-    pub(crate) fn guard<T>(self, items: impl Stream<Item = T> + Send + Unpin) -> impl Stream<Item = Next<T>> + Send
+    /// The stream for as long as its reader may read it, and up to its first problem.
+    pub(crate) fn guard<T>(
+        self,
+        items: impl Stream<Item = Result<T, Problem>> + Send + Unpin,
+    ) -> impl Stream<Item = Next<T>> + Send
     where
         T: Send,
     {
@@ -76,7 +79,7 @@ impl Lease {
         })
     }
 
-    async fn next<T>(&mut self, items: &mut (impl Stream<Item = T> + Unpin)) -> Option<Next<T>> {
+    async fn next<T>(&mut self, items: &mut (impl Stream<Item = Result<T, Problem>> + Unpin)) -> Option<Next<T>> {
         loop {
             tokio::select! {
                 biased;
@@ -86,7 +89,7 @@ impl Lease {
                         return Some(Next::Cut(problem));
                     }
                 }
-                item = items.next() => return item.map(Next::Item),
+                item = items.next() => return item.map(|item| item.map_or_else(Next::Cut, Next::Item)),
             }
         }
     }

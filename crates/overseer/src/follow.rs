@@ -6,7 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures::StreamExt;
 use overseer_contract::v1::follow_log_lines_response::What;
@@ -74,6 +74,7 @@ pub async fn follow(client: &Client, wish: Wish, form: Form) -> anyhow::Result<(
 }
 
 async fn follow_on(client: &Client, mut wish: Wish, mut follower: Follower) -> anyhow::Result<()> {
+    let began = Timestamp::from(SystemTime::now());
     // The first failure is the user's to know; later ones are waited out.
     let mut events = client.events(&wish.path()).await?;
     loop {
@@ -83,7 +84,9 @@ async fn follow_on(client: &Client, mut wish: Wish, mut follower: Follower) -> a
             Ended::Unread => return Ok(()),
         };
         eprintln!("overseer: {}; going on as soon as Overseer answers", show::plain(&why.to_string()));
-        if let Some(since) = follower.seen.begin_again() {
+        // Where nothing was printed and nothing stored was asked for, all since the beginning is new.
+        let began = (wish.tail == 0).then_some(began);
+        if let Some(since) = follower.seen.begin_again().or(began) {
             (wish.since, wish.tail) = (Some(since), STORED);
         }
         events = again(client, &wish).await?;
@@ -176,6 +179,7 @@ async fn write(text: String) -> io::Result<()> {
 /// The lines that were printed lately.
 #[derive(Default)]
 struct Seen {
+    first: Option<Timestamp>,
     newest: Option<Timestamp>,
     recent: VecDeque<u64>,
     /// How often each line was printed that may come again.
@@ -183,21 +187,22 @@ struct Seen {
 }
 
 impl Seen {
-    /// From when on lines are wanted once more; nothing was printed without one.
+    /// From when on lines are wanted once more, none from before the first; `None` when nothing was printed.
     fn begin_again(&mut self) -> Option<Timestamp> {
         self.again.clear();
         for line in &self.recent {
             *self.again.entry(*line).or_default() += 1;
         }
-        self.newest.map(|newest| Timestamp { seconds: newest.seconds - OVERLAP_S, ..newest })
+        let overlap = self.newest.map(|newest| Timestamp { seconds: newest.seconds - OVERLAP_S, ..newest });
+        overlap.into_iter().chain(self.first).max_by_key(|at| (at.seconds, at.nanos))
     }
 
     /// Whether the line is one that was printed before the stream broke off; otherwise it is remembered.
     fn knows(&mut self, line: &pb::LogLine) -> bool {
         let pb::LogLine { at, workload, instance, stream, severity: _, signature: _, text } = line;
-        let at = at.map(|at| (at.seconds, at.nanos)).unwrap_or_default();
+        let at = at.unwrap_or_default();
         let mut hasher = DefaultHasher::new();
-        (at, workload, instance, stream, text).hash(&mut hasher);
+        (at.seconds, at.nanos, workload, instance, stream, text).hash(&mut hasher);
         let line = hasher.finish();
         if let Some(times) = self.again.get_mut(&line).filter(|times| **times > 0) {
             *times -= 1;
@@ -207,10 +212,8 @@ impl Seen {
         if self.recent.len() > REMEMBERED {
             self.recent.pop_front();
         }
-        let newest = self.newest.map(|newest| (newest.seconds, newest.nanos)).unwrap_or((i64::MIN, 0));
-        if at > newest {
-            self.newest = Some(Timestamp { seconds: at.0, nanos: at.1 });
-        }
+        self.first = self.first.or(Some(at));
+        self.newest = self.newest.into_iter().chain([at]).max_by_key(|at| (at.seconds, at.nanos));
         false
     }
 }
@@ -230,7 +233,7 @@ mod tests {
         assert_eq!(seen.begin_again(), None);
         let printed = [line(5, "a"), line(6, "b"), line(6, "b"), line(4, "late")];
         assert!(printed.iter().all(|line| !seen.knows(line)));
-        assert_eq!(seen.begin_again(), Some(Timestamp { seconds: 6 - OVERLAP_S, nanos: 0 }));
+        assert_eq!(seen.begin_again(), Some(Timestamp { seconds: 5, nanos: 0 }), "none from before the first");
         let came: Vec<bool> = [line(5, "a"), line(6, "b"), line(6, "b"), line(6, "b"), line(7, "b")]
             .iter()
             .map(|line| seen.knows(line))
@@ -240,5 +243,6 @@ mod tests {
             seen.knows(&line(8, &number.to_string()));
         }
         assert_eq!(seen.recent.len(), REMEMBERED);
+        assert_eq!(seen.begin_again(), Some(Timestamp { seconds: 8 - OVERLAP_S, nanos: 0 }));
     }
 }

@@ -199,6 +199,8 @@ pub fn token_for(method: &Method) -> &'static str {
 /// How a stream of a stand-in ends after two messages; the request says it as its workload.
 pub const ENDLESS: &str = "endless";
 pub const BROKEN: &str = "broken";
+/// As when the service dies.
+pub const DYING: &str = "dying";
 
 /// Answers any method of the contract.
 async fn stand_in(State(tokens): State<Tokens>, request: Request) -> Response {
@@ -229,9 +231,9 @@ fn streamed(asked: &DynamicMessage, message: &[u8]) -> Body {
         if how == ENDLESS {
             std::future::pending::<()>().await;
         }
-        Frame::trailers(trailers)
+        if how == DYING { Err(std::io::Error::other("the service died")) } else { Ok(Frame::trailers(trailers)) }
     });
-    Body::new(StreamBody::new(frames.chain(end).map(Ok::<_, std::convert::Infallible>)))
+    Body::new(StreamBody::new(frames.map(Ok).chain(end)))
 }
 
 /// What was asked, and the answer.

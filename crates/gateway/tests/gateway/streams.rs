@@ -12,7 +12,7 @@ use prost_reflect::DynamicMessage;
 use serde_json::Value;
 
 use crate::events::Reader;
-use crate::house::{BROKEN, ENDLESS, House, VIEWER, config, grpc, method, read, rest};
+use crate::house::{BROKEN, DYING, ENDLESS, House, VIEWER, config, grpc, method, read, rest};
 
 const FOLLOW: &str = "/overseer.v1.LogService/FollowLogLines";
 
@@ -90,6 +90,13 @@ async fn a_stream_is_the_same_by_rest_and_by_grpc() {
         assert_eq!(same.code, Code::Conflict);
         assert_eq!((&problem["code"], &problem["detail"]), (&"conflict".into(), &same.what.into()));
     }
+}
+
+#[tokio::test]
+async fn a_service_that_dies_is_told_as_away() {
+    let house = House::new().await;
+    let (before, problem) = events(Reader::of(by_rest(&house, DYING).await)).await;
+    assert_eq!((before.len(), &problem.unwrap()["code"]), (2, &"unavailable".into()));
 }
 
 #[tokio::test]

@@ -6,8 +6,10 @@
 
 mod bad_input;
 mod bus_loss;
+mod follow;
 mod kills;
 mod logs;
+mod sources;
 mod the_loop;
 mod traces;
 
