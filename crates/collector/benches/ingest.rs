@@ -18,9 +18,9 @@ use std::sync::Arc;
 use overseer_collector::archive::{Archive, Days, Retention, Saving, summary_signer};
 use overseer_collector::chronicle::{Recorder, Retire, applied};
 use overseer_collector::logs::{Batch, Line, Sink, SourceKey, Workloads};
-use overseer_logstore::Nanos;
+use overseer_logstore::{Nanos, Stream};
 use overseer_model::{ServiceName, Timestamp};
-use overseer_provider_port::{LogPosition, LogStream, LogTime};
+use overseer_provider_port::{LogPosition, LogTime};
 use overseer_runtime::Relay;
 use overseer_storage::{Db, Durability, Location};
 use serde_json::{Value, json};
@@ -38,7 +38,10 @@ async fn main() {
     let before = cpu();
     ingest(&folder, batches).await;
     let cpu = cpu() - before;
-    println!("{}", json!({"cpu_s": cpu, "payload": payload, "lines": lines, "stored": stored(&folder.join("logs/segments"))}));
+    println!(
+        "{}",
+        json!({"cpu_s": cpu, "payload": payload, "lines": lines, "stored": stored(&folder.join("logs/segments"))})
+    );
 }
 
 /// CPU seconds of this process.
@@ -65,7 +68,7 @@ fn batches(path: &str) -> (Vec<Arc<Batch>>, usize, usize) {
         batch.lines.push(Line {
             source: source.clone(),
             at: LogTime(at.seconds * 1_000_000_000 + i64::from(at.nanos)),
-            stream: if text("stream") == "stderr" { LogStream::Stderr } else { LogStream::Stdout },
+            stream: if text("stream") == "stderr" { Stream::Stderr } else { Stream::Stdout },
             text: message,
             cut: false,
         });
@@ -86,10 +89,11 @@ async fn ingest(folder: &Path, batches: Vec<Arc<Batch>>) {
     let db = Db::open(&location, service, Durability::Process, overseer_collector::MIGRATIONS).await.unwrap();
     let retention = Retention { usual: Days::try_from(3_650).unwrap(), of: BTreeMap::new() };
     let (logs, kept, number) = (folder.join("logs"), retention.clone(), applied(&db).await.unwrap());
-    let open = move || (summary_signer(&logs).unwrap(), Archive::open(&logs, Workloads::default(), kept, number).unwrap());
+    let open =
+        move || (summary_signer(&logs).unwrap(), Archive::open(&logs, Workloads::default(), kept, number).unwrap());
     let (signer, archive) = tokio::task::spawn_blocking(open).await.unwrap();
     let retire = Retire { db, site: "home".parse().unwrap(), archive: archive.clone(), signer, retention };
-    let (stop, stopped) = (CancellationToken::new(), CancellationToken::new());
+    let stop = CancellationToken::new();
     let recorder = tokio::spawn(Recorder::new(retire, Relay::default()).run(Timestamp::now, stop.clone()));
     for batch in batches {
         while let Err(error) = archive.accept(&batch).await {
@@ -100,7 +104,6 @@ async fn ingest(folder: &Path, batches: Vec<Arc<Batch>>) {
     recorder.await.unwrap();
     archive.put_in_order(Nanos(0), Saving::Now).await.unwrap();
     archive.seal().await.unwrap();
-    drop(stopped);
 }
 
 fn stored(folder: &Path) -> u64 {

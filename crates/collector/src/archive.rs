@@ -2,7 +2,7 @@
 //! far their source was read.
 //!
 //! ```text
-//! batch ─▶ redact ─▶ join ─▶ mine ─▶ one commit of the log store: lines, marks, and what they count for
+//! batch ─▶ redact ─▶ join ─▶ mine ─▶ one commit of the log store: lines, marks, what they count for ─▶ who follows
 //! ```
 //!
 //! **Nothing is stored before it is redacted.** A private key that spans lines is known over a restart too: a mark holds
@@ -10,34 +10,38 @@
 //!
 //! A line that continues an event (a frame of a stack trace) has the signature and severity of the event's first line.
 
+mod follow;
 mod grpc;
+mod live;
 mod open;
 mod progress;
 mod retention;
+mod take;
 mod tallies;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::error::Error;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use overseer_logstore::{Group, MarkKey, Nanos, Rank, Record, Selector, Signature, Store};
+use overseer_logstore::{MarkKey, Nanos, Selector, Store};
 use overseer_model::Timestamp;
-use overseer_provider_port::{LogPosition, LogStream};
+use overseer_provider_port::LogPosition;
 use overseer_redaction::Redactor;
-use overseer_signatures::{Miner, Role, SignatureId};
+use overseer_signatures::{Miner, SignatureId};
 use tokio_util::sync::CancellationToken;
 
 pub use grpc::Logs;
+use live::Live;
 pub use open::{ArchiveError, summary_signer};
 use progress::{Mark, Progress};
 pub use retention::{Days, Retention};
+use take::Prepared;
 pub use tallies::Tallies;
 
-use crate::chronicle::{Counted, Seen, Tally};
-use crate::logs::{Batch, Line, Positions, Sink, SinkError, SourceKey, Workloads};
+use crate::logs::{Batch, Positions, Sink, SinkError, SourceKey, Workloads};
 
 const MAINTAIN_EVERY: Duration = Duration::from_secs(10);
 /// Lines after which what was learned is written down. What a crash loses of it is learned again.
@@ -54,6 +58,7 @@ struct Inner {
     retention: Retention,
     learned: Mutex<Learned>,
     tallies: Tallies,
+    live: Arc<Live>,
     folder: PathBuf,
 }
 
@@ -70,26 +75,9 @@ struct Learned {
 
 /// Whether what was learned is written down.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Saving {
+pub enum Saving {
     Now,
     WhenMuchIsNew,
-}
-
-/// What is stored of a line beside what the line itself says.
-struct Kept {
-    resource: Arc<str>,
-    severity: Rank,
-    signature: Signature,
-    text: Vec<u8>,
-}
-
-/// A batch as it is stored.
-struct Prepared {
-    kept: Vec<Kept>,
-    /// What the batch changes; kept only once the batch is.
-    changed: HashMap<SourceKey, Progress>,
-    counted: Vec<Counted>,
-    marks: Vec<(SourceKey, LogPosition)>,
 }
 
 impl Archive {
@@ -112,9 +100,22 @@ impl Archive {
         }
     }
 
-    pub(crate) async fn put_in_order(&self, now: Nanos, saving: Saving) -> Result<(), ArchiveError> {
+    /// Seals what is old enough, and writes down what was learned.
+    ///
+    /// # Errors
+    /// When the store or the folder cannot be written.
+    pub async fn put_in_order(&self, now: Nanos, saving: Saving) -> Result<(), ArchiveError> {
         let inner = self.0.clone();
         tokio::task::spawn_blocking(move || inner.maintain(now, saving)).await?
+    }
+
+    /// Seals everything.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn seal(&self) -> Result<(), ArchiveError> {
+        let inner = self.0.clone();
+        Ok(tokio::task::spawn_blocking(move || inner.store.seal()).await??)
     }
 
     /// Lines that match, newest first or oldest first, in bounded pages.
@@ -158,7 +159,7 @@ impl Archive {
         tokio::task::spawn_blocking(move || {
             let end = days.end(now);
             // Nothing is committed meanwhile.
-            let _learned = inner.learned.lock().unwrap_or_else(PoisonError::into_inner);
+            let _learned = inner.learned();
             let waiting = inner.tallies.waiting();
             if waiting.iter().flat_map(|one| one.counted.iter()).any(|one| one.first_seen < end) {
                 return Ok(None);
@@ -175,7 +176,7 @@ impl Archive {
     pub async fn resolve(&self, ids: Vec<SignatureId>) -> Result<Vec<SignatureId>, ArchiveError> {
         let inner = self.0.clone();
         let resolved = tokio::task::spawn_blocking(move || {
-            let learned = inner.learned.lock().unwrap_or_else(PoisonError::into_inner);
+            let learned = inner.learned();
             ids.into_iter().map(|id| learned.miner.resolve(id)).collect()
         });
         Ok(resolved.await?)
@@ -188,7 +189,7 @@ impl Archive {
     pub async fn templates(&self, ids: Vec<SignatureId>) -> Result<HashMap<SignatureId, String>, ArchiveError> {
         let inner = self.0.clone();
         let templates = tokio::task::spawn_blocking(move || {
-            let learned = inner.learned.lock().unwrap_or_else(PoisonError::into_inner);
+            let learned = inner.learned();
             let template = |id| Some((id, learned.miner.signature(id)?.template));
             ids.into_iter().filter_map(template).collect()
         });
@@ -201,51 +202,8 @@ fn nanos(at: Timestamp) -> Nanos {
 }
 
 impl Inner {
-    fn accept(&self, batch: &Batch) -> Result<(), ArchiveError> {
-        let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
-        let refused = learned.refused.take().filter(|refused| refused.is_of(batch));
-        let prepared = refused.unwrap_or_else(|| self.prepare(&mut learned, batch));
-        let mut groups: BTreeMap<Days, Vec<Record<'_>>> = BTreeMap::new();
-        for (line, kept) in batch.lines.iter().zip(&prepared.kept) {
-            groups.entry(self.retention.of(&kept.resource)).or_default().push(kept.record(line));
-        }
-        let groups: Vec<(Group, Vec<Record<'_>>)> =
-            groups.into_iter().map(|(days, records)| (days.group(), records)).collect();
-        let groups: Vec<(&Group, &[Record<'_>])> =
-            groups.iter().map(|(group, records)| (group, records.as_slice())).collect();
-        let draft = self.tallies.draft(prepared.counted.clone());
-        let mut marks = prepared.marks(&learned.sources);
-        marks.push(draft.mark.clone());
-        if let Err(error) = self.store.append(&groups, &marks) {
-            learned.refused = Some(prepared);
-            return Err(error.into());
-        }
-        self.tallies.committed(draft);
-        learned.unsaved += prepared.kept.len();
-        learned.sources.extend(prepared.changed);
-        Ok(())
-    }
-
-    fn prepare(&self, learned: &mut Learned, batch: &Batch) -> Prepared {
-        let Learned { miner, sources, .. } = learned;
-        let mut changed: HashMap<SourceKey, Progress> = HashMap::new();
-        let (mut kept, mut tally) = (Vec::with_capacity(batch.lines.len()), Tally::default());
-        for line in &batch.lines {
-            let progress = changed
-                .entry(line.source.clone())
-                .or_insert_with(|| sources.get(&line.source).cloned().unwrap_or_default());
-            let text = self.redactor.redact_line(&mut progress.block, &line.text).into_owned();
-            let (role, signature, severity) = progress.event(miner, &text);
-            let (resource, severity) = (self.workloads.of(&line.source), Rank(severity as u8));
-            if role == Role::Head {
-                let at = Timestamp::from_micros(line.at.0.div_euclid(1_000));
-                let (workload, resource_id) = (&resource, line.source.container_id().unwrap_or_default());
-                tally.count(&Seen { workload, resource_id, signature, severity, first: at, last: at, count: 1 });
-            }
-            kept.push(Kept { resource, severity, signature: Signature(signature.0), text });
-        }
-        let counted = tally.finish(|id| miner.signature(id).map(|signature| signature.template));
-        Prepared { kept, changed, counted, marks: batch.marks.clone() }
+    fn learned(&self) -> MutexGuard<'_, Learned> {
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn expired(&self, now: Timestamp) -> Result<BTreeMap<Days, BTreeSet<String>>, ArchiveError> {
@@ -265,7 +223,7 @@ impl Inner {
         let Some(mark) = Mark::from_bytes(&bytes) else {
             return Err(ArchiveError::BadMark { source_key: source.to_string() });
         };
-        let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut learned = self.learned();
         learned.sources.entry(source.clone()).or_insert_with(|| Progress::after(mark.block));
         Ok(Some(mark.position))
     }
@@ -273,7 +231,7 @@ impl Inner {
     fn maintain(&self, now: Nanos, saving: Saving) -> Result<(), ArchiveError> {
         self.store.maintain(now)?;
         let state = {
-            let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut learned = self.learned();
             let due = learned.unsaved > 0 && saving == Saving::Now || learned.unsaved >= SAVE_AFTER;
             if !due {
                 return Ok(());
@@ -285,41 +243,9 @@ impl Inner {
     }
 }
 
-impl Kept {
-    fn record<'a>(&'a self, line: &'a Line) -> Record<'a> {
-        Record {
-            time: Nanos(line.at.0),
-            resource: &self.resource,
-            instance: line.source.as_str(),
-            stream: match line.stream {
-                LogStream::Stdout => overseer_logstore::Stream::Stdout,
-                LogStream::Stderr => overseer_logstore::Stream::Stderr,
-            },
-            severity: self.severity,
-            signature: self.signature,
-            text: &self.text,
-        }
-    }
-}
-
-impl Prepared {
-    fn is_of(&self, batch: &Batch) -> bool {
-        self.kept.len() == batch.lines.len() && self.marks == batch.marks
-    }
-
-    fn marks(&self, sources: &HashMap<SourceKey, Progress>) -> Vec<(MarkKey, Vec<u8>)> {
-        let mark = |(source, position): &(SourceKey, LogPosition)| {
-            let progress = self.changed.get(source).or_else(|| sources.get(source));
-            let block = progress.map(|progress| progress.block).unwrap_or_default();
-            (MarkKey(source.to_string()), Mark { position: *position, block }.to_bytes())
-        };
-        self.marks.iter().map(mark).collect()
-    }
-}
-
 #[async_trait]
 impl Sink for Archive {
-    async fn accept(&self, batch: &Batch) -> Result<(), SinkError> {
+    async fn accept(&self, batch: &Arc<Batch>) -> Result<(), SinkError> {
         let (inner, batch) = (self.0.clone(), batch.clone());
         let room = self.0.tallies.room().await.map_err(|error| SinkError(error.into()))?;
         let accepted = tokio::task::spawn_blocking(move || inner.accept(&batch)).await.map_err(ArchiveError::from);

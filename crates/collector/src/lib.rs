@@ -1,22 +1,23 @@
 //! The collector watches one Docker engine and tells what it observed, in order and without gaps. It decides nothing
 //! about what is wrong and changes nothing on the engine.
 
-mod archive;
+pub mod archive;
 mod backoff;
-mod chronicle;
+pub mod chronicle;
 mod decide;
 mod grpc;
 pub mod logs;
 mod looks;
 mod memory;
 mod publish;
+mod sources;
 mod store;
 mod watch;
 mod wire;
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,18 +39,18 @@ use tonic::service::Routes;
 use crate::archive::{Archive, ArchiveError, Days, Logs, Retention};
 use crate::chronicle::{IncidentConsumer, Recorder, Retire};
 use crate::grpc::Inventory;
-use crate::logs::files::Files;
+use crate::logs::files::{Declared, Files};
 use crate::logs::{Containers, Intake, Queues, Sighting, States, Workloads};
 use crate::memory::Memory;
 use crate::publish::Publisher;
+use crate::sources::{Readers, Sources};
 use crate::store::Store;
 use crate::watch::Watch;
-
-pub use crate::chronicle::Signed as SignedSummary;
 
 /// The collector's tables.
 pub const MIGRATIONS: Migrations = Migrations(&[
     (100, "collector", include_str!("../../../migrations/collector/0100_collector.sql")),
+    (101, "log_sources", include_str!("../../../migrations/collector/0101_log_sources.sql")),
     (102, "chronicle", include_str!("../../../migrations/collector/0102_chronicle.sql")),
 ]);
 
@@ -68,6 +69,8 @@ pub struct CollectorConfig {
     pub log_keep_days: Days,
     /// The same for single workloads.
     pub log_keep_days_of: BTreeMap<String, Days>,
+    /// Folders below which files can be declared as logs.
+    pub log_roots: Vec<PathBuf>,
 }
 
 /// The collector of the engine that the configuration names. The engine need not run yet. `folder` is where it keeps
@@ -99,10 +102,12 @@ pub async fn build(base: Base, config: CollectorConfig, folder: &Path) -> Result
         sink: Arc::new(archive.clone()),
         positions: Arc::new(archive.clone()),
         retention: retention.longest().span(),
-        workloads,
+        workloads: workloads.clone(),
         states: States::default(),
-        files: vec![],
+        files: Declared::default(),
     };
+    let readers = Readers { files: intake.files.clone(), states: intake.states.clone(), workloads };
+    let sources = Sources::open(base.db.clone(), config.log_roots.clone(), readers).await?;
     let (stop, db, maintained) = (base.stop.clone(), base.db.clone(), archive.clone());
     let (site, kept) = (base.site.clone(), archive.clone());
     let retire = Retire { db: base.db.clone(), site, archive: kept, signer, retention };
@@ -120,7 +125,7 @@ pub async fn build(base: Base, config: CollectorConfig, folder: &Path) -> Result
         maintained.maintain(|| Nanos(Timestamp::now().micros().saturating_mul(1_000)), stop).await;
         Ok(())
     });
-    let routes = Routes::new(LogServiceServer::new(Logs { archive, db }));
+    let routes = Routes::new(LogServiceServer::new(Logs { archive, sources, db, stop: base.stop.clone() }));
     let listing_every = Duration::from_secs(u64::from(config.listing_every_s));
     assemble(base, listing_every, observe, Some(intake), (routes, vec![maintain, record, linked])).await
 }
@@ -194,7 +199,7 @@ fn log_tasks(intake: Intake, sightings: UnboundedReceiver<Sighting>, stop: &Canc
             Ok(())
         }),
         Task::new("log-batches", async move {
-            logs::deliver(queues, intake.sink, delivered).await;
+            logs::deliver(queues, intake, delivered).await;
             Ok(())
         }),
     ]

@@ -14,7 +14,7 @@
 //! **A flood waits, and alone**: a source whose queue is full is not read on; its engine or file keeps what is to come.
 //! Each batch takes from every source in turn, so a quiet source waits for one batch at most.
 //!
-//! **Nothing is dropped silently**: what is not kept is counted in the batch, by source and reason, and in
+//! **Nothing is dropped silently**: what is not kept is counted in the batch, by source and reason, in [`States`] and in
 //! `overseer_collector_log_dropped_bytes_total`.
 //!
 //! Not done here: redaction, joining of lines that belong together, signatures. That is the sink's, before it stores.
@@ -22,6 +22,7 @@
 mod containers;
 pub mod files;
 mod queue;
+mod states;
 mod workloads;
 
 use std::error::Error;
@@ -30,12 +31,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use overseer_provider_port::{LogPosition, LogStream, LogTime, Logs};
+use overseer_logstore::Stream;
+use overseer_provider_port::{LogPosition, LogTime, Logs};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use containers::{Containers, Sighting};
-pub use containers::{SourceState, States};
 pub(crate) use queue::{Queues, Source};
+pub use states::{Report, SourceState, States};
 pub use workloads::Workloads;
 
 use crate::backoff::Backoff;
@@ -75,7 +77,7 @@ pub struct Line {
     pub source: SourceKey,
     /// By the engine's clock; of a file's line when it was read.
     pub at: LogTime,
-    pub stream: LogStream,
+    pub stream: Stream,
     pub text: Vec<u8>,
     /// Whether the line was longer than what is kept of one.
     pub cut: bool,
@@ -129,7 +131,7 @@ pub struct SinkError(#[source] pub Box<dyn Error + Send + Sync>);
 #[async_trait]
 pub trait Sink: Send + Sync {
     /// Stores lines and marks together or not at all. After an error the same batch comes again.
-    async fn accept(&self, batch: &Batch) -> Result<(), SinkError>;
+    async fn accept(&self, batch: &Arc<Batch>) -> Result<(), SinkError>;
 }
 
 /// What the sink has stored.
@@ -151,22 +153,24 @@ pub struct Intake {
     pub workloads: Workloads,
     /// How each source is doing, for whoever asks.
     pub states: States,
-    pub files: Vec<files::FileSource>,
+    pub files: files::Declared,
 }
 
 /// Gives the queues' batches to the sink until it is told to stop. A batch in hand is finished first; one that the sink
 /// refuses is offered again.
-pub(crate) async fn deliver(queues: Queues, sink: Arc<dyn Sink>, stop: CancellationToken) {
+pub(crate) async fn deliver(queues: Queues, Intake { sink, states, .. }: Intake, stop: CancellationToken) {
     loop {
         let batch = tokio::select! {
             biased;
             () = stop.cancelled() => return,
             batch = queues.next_batch() => batch,
         };
-        for Dropped { reason, bytes, .. } in &batch.dropped {
-            metrics::counter!("overseer_collector_log_dropped_bytes_total", "reason" => reason.name())
-                .increment(*bytes);
+        for dropped in &batch.dropped {
+            metrics::counter!("overseer_collector_log_dropped_bytes_total", "reason" => dropped.reason.name())
+                .increment(dropped.bytes);
+            states.count(dropped);
         }
+        let batch = Arc::new(batch);
         let mut backoff = Backoff::default();
         while let Err(error) = sink.accept(&batch).await {
             if backoff.is_fresh() {

@@ -152,6 +152,7 @@ fn method(owner: Owner, descriptor: MethodDescriptor) -> Result<Method, Contract
         Some("PERMISSION_READ") => Permission::Read,
         Some("PERMISSION_APPROVE") => Permission::Approve,
         Some("PERMISSION_AUDIT") => Permission::Audit,
+        Some("PERMISSION_CONFIGURE") => Permission::Configure,
         Some("PERMISSION_INTERNAL") => Permission::Internal,
         _ => return Err(ContractError::NoPermission { method: name }),
     };

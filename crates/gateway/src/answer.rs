@@ -1,8 +1,13 @@
 //! How the gateway answers: problems as `application/problem+json` or as a rich status, and the headers of every
 //! answer.
 
+use std::convert::Infallible;
+use std::time::Duration;
+
 use axum::body::Body;
+use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use futures::{Stream, StreamExt};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use overseer_runtime::{Code, Problem};
 use tonic::Status;
@@ -83,16 +88,8 @@ impl Hint {
 /// As REST says it.
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let Self { problem: Problem { code, what, todo }, status, hint } = self;
-        let code = code.as_str();
-        let body = serde_json::json!({
-            "type": format!("urn:overseer:problem:{code}"),
-            "title": code.replace('_', " "),
-            "status": status.as_u16(),
-            "code": code,
-            "detail": what,
-            "todo": todo,
-        });
+        let Self { problem, status, hint } = self;
+        let body = body(problem, status);
         let mut response = Response::new(Body::from(body.to_string()));
         *response.status_mut() = status;
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -103,8 +100,34 @@ impl IntoResponse for Refusal {
     }
 }
 
+/// As a stream that began already says it.
+pub(crate) fn event(problem: Problem) -> Event {
+    let Refusal { problem, status, hint: _ } = problem.into();
+    Event::default().event("problem").data(body(problem, status).to_string())
+}
+
+fn body(Problem { code, what, todo }: Problem, status: StatusCode) -> serde_json::Value {
+    let code = code.as_str();
+    serde_json::json!({
+        "type": format!("urn:overseer:problem:{code}"),
+        "title": code.replace('_', " "),
+        "status": status.as_u16(),
+        "code": code,
+        "detail": what,
+        "todo": todo,
+    })
+}
+
 pub(crate) fn json(text: impl Into<Body>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], text.into()).into_response()
+}
+
+/// How often an open stream says that it lives.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Server-sent events.
+pub(crate) fn sse(events: impl Stream<Item = Event> + Send + 'static) -> Response {
+    Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response()
 }
 
 /// What every answer carries: nothing of it is a page, and nobody may keep it.

@@ -5,25 +5,24 @@
 //! it is too slow, it is told to `reset`: to read anew by REST. Delivery is a convenience, never the truth.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
+use axum::response::sse::Event as SseEvent;
 use futures::stream::{self, BoxStream, StreamExt};
 use http::{HeaderMap, Method};
 use overseer_bus::Bus;
 use overseer_contract::{Event, to_timestamp};
-use overseer_model::{Actor, EventId, Permission, Stream};
-use overseer_runtime::{Code, Problem};
+use overseer_model::{EventId, Permission, Stream};
+use overseer_runtime::actor_has;
+use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
-use tokio::time::Interval;
 use tokio_util::sync::CancellationToken;
 
-use crate::answer::Refusal;
-use crate::auth::{self, Auth, Credential};
+use crate::answer::{self, Refusal};
+use crate::auth::{Auth, Credential};
+use crate::streams::{Next, Streams};
 
 pub(crate) const PATH: &str = "/api/v1/events";
 
@@ -31,9 +30,6 @@ pub(crate) const PATH: &str = "/api/v1/events";
 const REMEMBERED: usize = 1024;
 /// Events that a reader may be behind.
 const BEHIND: usize = 256;
-const HEARTBEAT: Duration = Duration::from_secs(15);
-/// How often an open stream's token is looked at again, since it may have been revoked.
-const RECHECK: Duration = auth::REMEMBER;
 const REOPEN_AFTER: Duration = Duration::from_secs(1);
 
 /// One event as readers see it.
@@ -58,18 +54,12 @@ pub(crate) struct Feed(Arc<Inner>);
 struct Inner {
     remembered: Mutex<VecDeque<Arc<Shown>>>,
     live: broadcast::Sender<Live>,
-    places: Arc<Semaphore>,
     stop: CancellationToken,
 }
 
 impl Feed {
-    pub(crate) fn new(subscriptions: u32, stop: CancellationToken) -> Self {
-        Self(Arc::new(Inner {
-            remembered: Mutex::default(),
-            live: broadcast::Sender::new(BEHIND),
-            places: Arc::new(Semaphore::new(usize::try_from(subscriptions).unwrap_or(Semaphore::MAX_PERMITS))),
-            stop,
-        }))
+    pub(crate) fn new(stop: CancellationToken) -> Self {
+        Self(Arc::new(Inner { remembered: Mutex::default(), live: broadcast::Sender::new(BEHIND), stop }))
     }
 
     /// Listens until the end. A bus that ends its stream is asked for another.
@@ -138,89 +128,44 @@ impl Feed {
         &self,
         request: &http::request::Parts,
         auth: &Auth,
+        streams: &Streams,
         credential: Credential,
     ) -> Result<Response, Refusal> {
         if request.method != Method::GET {
             return Err(Refusal::wrong_verb("GET".to_owned()));
         }
-        may_read(&auth.caller(&credential).await?)?;
+        actor_has(&auth.caller(&credential).await?, Permission::Read)?;
         if request.uri.query().is_some_and(|query| !query.is_empty()) {
             return Err(Refusal::malformed("the query has a key that this request does not know"));
         }
-        let place = Arc::clone(&self.0.places).try_acquire_owned();
-        let place = place.map_err(|_| Refusal::too_often("too many readers of events are connected"))?;
+        let lease = streams.open(credential, Permission::Read)?;
         let (missed, live) = self.join(last_event_id(&request.headers));
-        let mut recheck = tokio::time::interval(RECHECK);
-        // A reader that stalls owes one check afterwards, not all that it missed.
-        recheck.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let stop = self.0.stop.clone();
-        let reader = Reader { missed, live, auth: auth.clone(), credential, recheck, stop, _place: place };
-        let events = stream::unfold(reader, Reader::next);
-        Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response())
+        let events = stream::iter(missed).chain(stream::unfold(live, next).boxed());
+        let events = lease.guard(events.map(Ok)).filter_map(async |next| match next {
+            Next::Item(live) => Some(sse(&live)),
+            // A reader of events comes back anyhow.
+            Next::Cut(_) => None,
+        });
+        Ok(answer::sse(events))
     }
-}
-
-fn may_read(actor: &Actor) -> Result<(), Problem> {
-    if actor.may(Permission::Read) {
-        return Ok(());
-    }
-    Err(Problem::new(Code::Forbidden, "this token does not allow that", "use a token with the role viewer"))
 }
 
 fn last_event_id(headers: &HeaderMap) -> Option<&str> {
     headers.get("last-event-id").map(|value| value.to_str().unwrap_or_default())
 }
 
-/// One open stream.
-struct Reader {
-    missed: VecDeque<Live>,
-    live: broadcast::Receiver<Live>,
-    auth: Auth,
-    credential: Credential,
-    recheck: Interval,
-    stop: CancellationToken,
-    _place: OwnedSemaphorePermit,
+async fn next(mut live: broadcast::Receiver<Live>) -> Option<(Live, broadcast::Receiver<Live>)> {
+    match live.recv().await {
+        Ok(next) => Some((next, live)),
+        Err(RecvError::Lagged(_)) => Some((Live::Gap, live)),
+        Err(RecvError::Closed) => None,
+    }
 }
 
-impl Reader {
-    async fn next(mut self) -> Option<(Result<SseEvent, Infallible>, Self)> {
-        let stop = self.stop.clone();
-        let live = stop.run_until_cancelled(self.next_live()).await??;
-        let event = match live {
-            Live::Event(event) => {
-                SseEvent::default().id(event.id.to_string()).event(event.kind).data(event.data.as_str())
-            }
-            Live::Gap => SseEvent::default().event("reset").data("{}"),
-        };
-        Some((Ok(event), self))
-    }
-
-    async fn next_live(&mut self) -> Option<Live> {
-        loop {
-            tokio::select! {
-                biased;
-                _ = self.recheck.tick() => {
-                    if self.is_revoked().await {
-                        return None;
-                    }
-                }
-                missed = async { self.missed.pop_front() }, if !self.missed.is_empty() => return missed,
-                live = self.live.recv() => match live {
-                    Ok(live) => return Some(live),
-                    Err(RecvError::Lagged(_)) => return Some(Live::Gap),
-                    Err(RecvError::Closed) => return None,
-                },
-            }
-        }
-    }
-
-    /// Only a clear no ends a stream; a control plane that is away cannot have revoked anything.
-    async fn is_revoked(&self) -> bool {
-        let verdict = match self.auth.caller(&self.credential).await {
-            Ok(actor) => may_read(&actor),
-            Err(refusal) => Err(refusal.problem),
-        };
-        verdict.is_err_and(|problem| matches!(problem.code, Code::Unauthenticated | Code::Forbidden))
+fn sse(live: &Live) -> SseEvent {
+    match live {
+        Live::Event(event) => SseEvent::default().id(event.id.to_string()).event(event.kind).data(event.data.as_str()),
+        Live::Gap => SseEvent::default().event("reset").data("{}"),
     }
 }
 
@@ -275,7 +220,7 @@ mod tests {
 
     #[test]
     fn what_came_after_an_event_is_replayed_once_and_an_unknown_one_means_reset() {
-        let feed = Feed::new(1, CancellationToken::new());
+        let feed = Feed::new(CancellationToken::new());
         let events: Vec<_> =
             (0..REMEMBERED + 2).map(|_| Arc::new(shown(&event(EventKind::PlanReady)).unwrap())).collect();
         for event in events.iter().flat_map(|event| [event, event]) {
@@ -297,7 +242,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_bus_that_ends_its_stream_means_reset() {
-        let feed = Feed::new(1, CancellationToken::new());
+        let feed = Feed::new(CancellationToken::new());
         let (_, mut live) = feed.join(None);
         let ends = stream::iter([event(EventKind::PlanReady)]).boxed();
         let running = tokio::spawn(feed.clone().run(Arc::new(overseer_bus::InProcess::new()), ends));

@@ -4,8 +4,10 @@
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
+use bytes::Bytes;
 use futures::StreamExt;
-use http::header;
+use http::{HeaderMap, header};
+use http_body::Frame;
 use http_body_util::{BodyExt, BodyStream, Limited, StreamBody};
 use overseer_contract::v1::system_service_server::SystemServiceServer;
 use overseer_contract::{Contract, DESCRIPTORS};
@@ -20,6 +22,7 @@ use crate::answer::Refusal;
 use crate::auth::{Auth, Credential};
 use crate::rest::LARGEST_BODY;
 use crate::route::open_to_all;
+use crate::streams::{Next, Streams};
 use crate::version::System;
 use crate::way::Ways;
 
@@ -45,6 +48,7 @@ pub(crate) fn is_grpc(headers: &http::HeaderMap) -> bool {
 pub(crate) struct Grpc {
     pub auth: Auth,
     pub ways: Ways,
+    pub streams: Streams,
     pub stop: CancellationToken,
 }
 
@@ -52,7 +56,7 @@ impl Grpc {
     pub(crate) async fn answer(
         &self,
         request: http::Request<Body>,
-        credential: &Credential,
+        credential: Credential,
     ) -> Result<Response, Refusal> {
         let path = request.uri().path();
         if path.starts_with("/grpc.health.v1.Health/") || path.starts_with("/grpc.reflection.v1.ServerReflection/") {
@@ -61,9 +65,21 @@ impl Grpc {
             let stopped = self.stop.clone().cancelled_owned();
             return Ok(answer.map(|body| Body::new(StreamBody::new(BodyStream::new(body).take_until(stopped)))));
         }
-        let owner = Contract::get().method(path).and_then(open_to_all).ok_or_else(no_such_method)?;
-        let actor = self.auth.admit(credential, path).await?;
-        self.forward(owner, &actor, request).await
+        let found = Contract::get().method(path).and_then(|method| Some((method, open_to_all(method)?)));
+        let (method, owner) = found.ok_or_else(no_such_method)?;
+        let actor = self.auth.admit(&credential, path).await?;
+        if !method.descriptor.is_server_streaming() {
+            return self.forward(owner, &actor, request).await;
+        }
+        let lease = self.streams.open(credential, method.permission)?;
+        let answer = self.forward(owner, &actor, request).await?;
+        Ok(answer.map(|body| {
+            let frames = lease.guard(BodyStream::new(body).map(Ok)).map(|next| match next {
+                Next::Item(frame) => frame,
+                Next::Cut(problem) => Ok(last_frame(problem)),
+            });
+            Body::new(StreamBody::new(frames))
+        }))
     }
 
     async fn forward(
@@ -77,6 +93,14 @@ impl Grpc {
         let answer = forwarded.await.map_err(|status| Problem::from_status(&status))?;
         Ok(answer.map(Body::new))
     }
+}
+
+/// Why a stream ends before its time, as gRPC says it.
+fn last_frame(problem: Problem) -> Frame<Bytes> {
+    let mut trailers = HeaderMap::new();
+    // What cannot be said in a header leaves the reader with a stream that broke off.
+    let _best_effort = Status::from(problem).add_header(&mut trailers);
+    Frame::trailers(trailers)
 }
 
 fn too_large() -> Status {

@@ -13,6 +13,7 @@ mod limit;
 mod openapi;
 mod rest;
 mod route;
+mod streams;
 mod strict;
 mod transcode;
 mod version;
@@ -37,9 +38,10 @@ use auth::{Auth, Credential};
 use events::Feed;
 use grpc::Grpc;
 use rest::Rest;
+use streams::Streams;
 use way::{Ways, unavailable};
 
-/// Longest time for one request, its body included. Live events are the exception.
+/// Longest time until an answer begins. Only streams may then go on.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// Largest sum of a request's path and headers.
 const LARGEST_HEAD: usize = 32 << 10;
@@ -49,6 +51,7 @@ struct Gateway {
     rest: Rest,
     grpc: Grpc,
     feed: Feed,
+    streams: Streams,
     openapi: String,
 }
 
@@ -67,14 +70,21 @@ pub async fn build(
     let openapi = openapi::document(&endpoints).to_string();
     let ways = Ways { peers, own: grpc::own()? };
     let auth = Auth::new(ways.clone(), &config);
-    let feed = Feed::new(config.subscriptions, stop.clone());
+    let feed = Feed::new(stop.clone());
+    let streams = Streams::new(config.subscriptions, auth.clone(), stop.clone());
     let events = bus.watch().await.map_err(BuildError::Bus)?;
     let listening = feed.clone().run(bus, events);
     let gateway = Gateway {
         auth: auth.clone(),
-        rest: Rest { routes: route::Routes::new(endpoints)?, auth: auth.clone(), ways: ways.clone() },
-        grpc: Grpc { auth, ways, stop },
+        rest: Rest {
+            routes: route::Routes::new(endpoints)?,
+            auth: auth.clone(),
+            ways: ways.clone(),
+            streams: streams.clone(),
+        },
+        grpc: Grpc { auth, ways, streams: streams.clone(), stop },
         feed,
+        streams,
         openapi,
     };
     let router = Router::new()
@@ -113,11 +123,11 @@ impl Gateway {
         is_grpc: bool,
     ) -> Result<Response, Refusal> {
         match request.uri().path() {
-            _ if is_grpc => self.grpc.answer(request, &credential).await,
+            _ if is_grpc => self.grpc.answer(request, credential).await,
             openapi::PATH if request.method() == http::Method::GET => Ok(answer::json(self.openapi.clone())),
             openapi::PATH => Err(Refusal::wrong_verb("GET".to_owned())),
-            events::PATH => self.feed.answer(&request.into_parts().0, &self.auth, credential).await,
-            _ => self.rest.answer(request, &credential).await,
+            events::PATH => self.feed.answer(&request.into_parts().0, &self.auth, &self.streams, credential).await,
+            _ => self.rest.answer(request, credential).await,
         }
     }
 }

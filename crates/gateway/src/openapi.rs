@@ -67,10 +67,7 @@ fn operation(endpoint: &Endpoint, schemas: &mut Schemas) -> Value {
         "tags": [service.name()],
         "x-overseer-permission": permission(endpoint.method.permission),
         "responses": {
-            "200": {
-                "description": "The answer.",
-                "content": {"application/json": {"schema": schemas.reference(&method.output())}},
-            },
+            "200": answer(endpoint, schemas.reference(&method.output())),
             "default": {"$ref": "#/components/responses/Problem"},
         },
     });
@@ -94,6 +91,17 @@ fn operation(endpoint: &Endpoint, schemas: &mut Schemas) -> Value {
     operation
 }
 
+fn answer(endpoint: &Endpoint, message: Value) -> Value {
+    if !endpoint.is_stream() {
+        return json!({"description": "The answer.", "content": {"application/json": {"schema": message}}});
+    }
+    let data = json!({"type": "string", "contentMediaType": "application/json", "contentSchema": message});
+    json!({
+        "description": "Messages as they come, server-sent: `data` is the JSON of one. The event `problem` says why the stream ends before its time.",
+        "content": {"text/event-stream": {"schema": data}},
+    })
+}
+
 fn parameter(field: &FieldDescriptor, place: &str, name: &str, schemas: &mut Schemas) -> Value {
     let mut schema = schemas.field(field);
     let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
@@ -110,6 +118,7 @@ fn permission(permission: Permission) -> &'static str {
         Permission::Read => "read",
         Permission::Approve => "approve",
         Permission::Audit => "audit",
+        Permission::Configure => "configure",
         Permission::Internal => "internal",
     }
 }

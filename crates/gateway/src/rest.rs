@@ -1,10 +1,14 @@
-//! REST: one generic transcoder for all routes of the contract, no handler per route.
+//! REST: one generic transcoder for all routes of the contract, no handler per route. A method that answers with a
+//! stream is server-sent events: `data` is a message's JSON; the event `problem` says why a stream ended before its time.
 
+use std::error::Error;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
+use axum::response::sse::Event;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use futures::{Stream, StreamExt};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt;
@@ -16,6 +20,7 @@ use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use crate::answer::{self, Refusal};
 use crate::auth::{Auth, Credential};
 use crate::route::{Endpoint, Routes};
+use crate::streams::{Next, Streams};
 use crate::transcode::{self, Sent};
 use crate::way::{Way, Ways, unavailable};
 
@@ -30,36 +35,79 @@ pub(crate) struct Rest {
     pub routes: Routes,
     pub auth: Auth,
     pub ways: Ways,
+    pub streams: Streams,
 }
 
 impl Rest {
     pub(crate) async fn answer(
         &self,
         request: http::Request<Body>,
-        credential: &Credential,
+        credential: Credential,
     ) -> Result<Response, Refusal> {
         let (parts, body) = request.into_parts();
         let found = self.routes.find(parts.uri.path()).ok_or_else(Refusal::nothing_here)?;
         let endpoint = found.endpoint(&parts.method).map_err(Refusal::wrong_verb)?;
-        let actor = self.auth.admit(credential, &endpoint.method.path).await?;
+        let actor = self.auth.admit(&credential, &endpoint.method.path).await?;
         let body = read(&parts.headers, body).await?;
         let sent = Sent { captures: &found.captures, query: parts.uri.query().unwrap_or_default(), body: &body };
         let message = transcode::request(endpoint, &sent)?.encode_to_vec();
-        let bytes = call(self.ways.to(endpoint.owner, &actor), endpoint, message.into()).await?;
-        let text = transcode::answer(endpoint, &bytes).ok_or_else(|| {
-            tracing::error!(method = endpoint.method.path, "a service gave an answer that is not of the contract");
-            Problem::new(Code::Internal, "Overseer failed", "look at Overseer's log")
-        })?;
-        Ok(answer::json(text))
+        let call = Call { way: self.ways.to(endpoint.owner, &actor), endpoint, message: message.into() };
+        if !endpoint.is_stream() {
+            return Ok(answer::json(call.unary().await?));
+        }
+        let lease = self.streams.open(credential, endpoint.method.permission)?;
+        let events = lease.guard(call.stream().await?.boxed()).map(|next| match next {
+            Next::Item(text) => Event::default().data(text),
+            Next::Cut(problem) => answer::event(problem),
+        });
+        Ok(answer::sse(events))
     }
 }
 
-async fn call(way: Way, endpoint: Endpoint, message: Bytes) -> Result<Bytes, Problem> {
-    let path = PathAndQuery::from_static(&endpoint.method.path);
-    let mut client = tonic::client::Grpc::new(way).max_decoding_message_size(LARGEST_ANSWER);
-    client.ready().await.map_err(|_| unavailable())?;
-    let answer = client.unary(tonic::Request::new(message), path, Plain).await;
-    answer.map(tonic::Response::into_inner).map_err(|status| Problem::from_status(&status))
+/// A call of the service that owns the method.
+struct Call {
+    way: Way,
+    endpoint: Endpoint,
+    message: Bytes,
+}
+
+impl Call {
+    async fn unary(self) -> Result<String, Problem> {
+        let (endpoint, path) = (self.endpoint, self.path());
+        let (mut client, request) = self.ready().await?;
+        let answer = client.unary(request, path, Plain).await.map_err(|status| Problem::from_status(&status))?;
+        text(endpoint, &answer.into_inner())
+    }
+
+    async fn stream(self) -> Result<impl Stream<Item = Result<String, Problem>> + Send, Problem> {
+        let (endpoint, path) = (self.endpoint, self.path());
+        let (mut client, request) = self.ready().await?;
+        let answer = client.server_streaming(request, path, Plain).await;
+        let messages = answer.map_err(|status| Problem::from_status(&status))?.into_inner();
+        Ok(messages.map(move |message| match message {
+            Ok(bytes) => text(endpoint, &bytes),
+            // What has a cause on this side is no answer: the service, or the way to it, is gone.
+            Err(status) if status.source().is_some() => Err(unavailable()),
+            Err(status) => Err(Problem::from_status(&status)),
+        }))
+    }
+
+    fn path(&self) -> PathAndQuery {
+        PathAndQuery::from_static(&self.endpoint.method.path)
+    }
+
+    async fn ready(self) -> Result<(tonic::client::Grpc<Way>, tonic::Request<Bytes>), Problem> {
+        let mut client = tonic::client::Grpc::new(self.way).max_decoding_message_size(LARGEST_ANSWER);
+        client.ready().await.map_err(|_| unavailable())?;
+        Ok((client, tonic::Request::new(self.message)))
+    }
+}
+
+fn text(endpoint: Endpoint, bytes: &[u8]) -> Result<String, Problem> {
+    transcode::answer(endpoint, bytes).ok_or_else(|| {
+        tracing::error!(method = endpoint.method.path, "a service gave an answer that is not of the contract");
+        Problem::new(Code::Internal, "Overseer failed", "look at Overseer's log")
+    })
 }
 
 /// The whole body, when it is JSON and not too large.

@@ -14,9 +14,10 @@ use prost_reflect::Kind;
 pub(crate) fn open_to_all(method: &Method) -> Option<ServiceName> {
     match (method.owner, method.permission) {
         (Owner::Every, _) | (_, Permission::Internal) => None,
-        (Owner::One(owner), Permission::Public | Permission::Read | Permission::Approve | Permission::Audit) => {
-            Some(owner)
-        }
+        (
+            Owner::One(owner),
+            Permission::Public | Permission::Read | Permission::Approve | Permission::Audit | Permission::Configure,
+        ) => Some(owner),
     }
 }
 
@@ -37,6 +38,11 @@ impl Endpoint {
             .collect();
         all.sort_by_key(|endpoint| (&endpoint.route.template, &endpoint.method.path));
         all
+    }
+
+    /// Whether it answers with messages as they come.
+    pub(crate) fn is_stream(&self) -> bool {
+        self.method.descriptor.is_server_streaming()
     }
 
     /// The names of the fields that the path holds.
@@ -151,8 +157,11 @@ fn captured<'a>(segments: &[Segment], path: &'a str) -> Option<Vec<(&'static str
 fn check(endpoint: Endpoint) -> Result<(), &'static str> {
     let Endpoint { method, route, owner: _ } = endpoint;
     let input = method.descriptor.input();
-    if method.descriptor.is_client_streaming() || method.descriptor.is_server_streaming() {
-        return Err("streams, which REST does not");
+    if method.descriptor.is_client_streaming() {
+        return Err("streams from its caller, which REST does not");
+    }
+    if endpoint.is_stream() && route.verb != Verb::Get {
+        return Err("streams its answer, which REST does for GET alone");
     }
     let captures = endpoint.captures();
     if captures.iter().collect::<HashSet<_>>().len() != captures.len() {

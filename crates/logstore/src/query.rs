@@ -55,6 +55,50 @@ impl Default for Query {
     }
 }
 
+impl Query {
+    pub(crate) fn has_group(&self, group: &Group) -> bool {
+        self.groups.is_empty() || self.groups.contains(group)
+    }
+
+    pub(crate) fn has_resource(&self, name: &str) -> bool {
+        self.resources.is_empty() || self.resources.iter().any(|resource| resource == name)
+    }
+
+    pub(crate) fn in_time(&self, time: i64) -> bool {
+        time >= self.from.0 && (time < self.until.0 || self.until == Nanos::MAX)
+    }
+
+    /// Of a class: stream, severity and signature.
+    pub(crate) fn has_class(&self, class: &[u64; 3]) -> bool {
+        let [_, severity, signature] = *class;
+        severity >= u64::from(self.min_severity.0) && self.signature.is_none_or(|own| own.0 == signature)
+    }
+}
+
+/// Decides of single lines what a query decides of stored ones; knows neither pages nor order.
+pub struct Filter {
+    query: Query,
+    matcher: Matcher,
+}
+
+impl Filter {
+    /// # Errors
+    /// When the regular expression cannot be used.
+    pub fn new(query: Query) -> Result<Self, StoreError> {
+        Ok(Self { matcher: Matcher::new(query.text.as_ref())?, query })
+    }
+
+    #[must_use]
+    pub fn wants(&self, line: &Line) -> bool {
+        let Line { time, group, resource, instance: _, stream: _, severity, signature, text } = line;
+        self.query.has_group(group)
+            && self.query.in_time(time.0)
+            && self.query.has_resource(resource)
+            && self.query.has_class(&[0, u64::from(severity.0), signature.0])
+            && self.matcher.matches(text)
+    }
+}
+
 /// What a line's text must have in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Text {

@@ -18,10 +18,6 @@ pub struct Wanted<'q> {
 }
 
 impl Wanted<'_> {
-    fn in_time(&self, time: i64) -> bool {
-        time >= self.query.from.0 && (time < self.query.until.0 || self.query.until == Nanos::MAX)
-    }
-
     fn is_behind(&self, key: &Key) -> bool {
         match (&self.after, self.query.order) {
             (None, _) => true,
@@ -46,15 +42,6 @@ impl Wanted<'_> {
     pub fn overlaps(&self, earliest: Nanos, latest: Nanos) -> bool {
         let (from, to) = self.times();
         earliest.0 <= to && latest.0 >= from
-    }
-
-    pub fn has_resource(&self, name: &str) -> bool {
-        self.query.resources.is_empty() || self.query.resources.iter().any(|resource| resource == name)
-    }
-
-    fn has_class(&self, class: &[u64; 3]) -> bool {
-        let [_, severity, signature] = *class;
-        severity >= u64::from(self.query.min_severity.0) && self.query.signature.is_none_or(|own| own.0 == signature)
     }
 
     fn sort(&self, keys: &mut [(i64, u64, usize, u32)]) {
@@ -108,8 +95,8 @@ fn line(
 pub fn in_memory(part: &Part, wanted: &Wanted) -> Vec<(Key, Line)> {
     let mut found = Found { wanted, lines: Vec::new(), bytes: 0 };
     let keep_source: Vec<bool> =
-        part.tables.sources.iter().map(|(resource, _)| wanted.has_resource(resource)).collect();
-    let keep_class: Vec<bool> = part.tables.classes.iter().map(|class| wanted.has_class(class)).collect();
+        part.tables.sources.iter().map(|(resource, _)| wanted.query.has_resource(resource)).collect();
+    let keep_class: Vec<bool> = part.tables.classes.iter().map(|class| wanted.query.has_class(class)).collect();
     let kept =
         |flags: &[bool], number: Option<&u32>| number.and_then(|number| flags.get(*number as usize)) == Some(&true);
     // Places are in order of arrival, so the tie of a line is its rank among equal times: sorting is stable.
@@ -122,7 +109,7 @@ pub fn in_memory(part: &Part, wanted: &Wanted) -> Vec<(Key, Line)> {
         };
         for line in lines {
             let at = line as usize;
-            let Some(time) = chunk.times.get(at).copied().filter(|time| wanted.in_time(*time)) else { continue };
+            let Some(time) = chunk.times.get(at).copied().filter(|time| wanted.query.in_time(*time)) else { continue };
             if kept(&keep_source, chunk.sources.get(at)) && kept(&keep_class, chunk.classes.get(at)) {
                 places.push((time, 0, number, line));
             }
@@ -246,9 +233,11 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
         candidates: &mut Vec<(i64, u64, usize, u32)>,
     ) -> Result<Option<Known>, ReadError> {
         let (mut classes, mut sources) = (self.block.class_codes(layout)?, self.block.source_codes(layout)?);
-        let keep_class = |class: usize| self.block.classes.get(class).is_some_and(|class| self.wanted.has_class(class));
-        let keep_source =
-            |source: usize| self.block.sources.get(source).is_some_and(|(name, _)| self.wanted.has_resource(name));
+        let keep_class =
+            |class: usize| self.block.classes.get(class).is_some_and(|class| self.wanted.query.has_class(class));
+        let keep_source = |source: usize| {
+            self.block.sources.get(source).is_some_and(|(name, _)| self.wanted.query.has_resource(name))
+        };
         let (all_classes, all_sources) = (classes.all(keep_class), sources.all(keep_source));
         if all_classes == Some(false) || all_sources == Some(false) {
             return Ok(None);

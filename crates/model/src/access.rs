@@ -66,6 +66,7 @@ pub enum Permission {
     Read,
     Approve,
     Audit,
+    Configure,
     /// Only Overseer's own services.
     Internal,
 }
@@ -77,9 +78,9 @@ impl Role {
         match (self, permission) {
             (_, Permission::Public | Permission::Read)
             | (Self::Approver, Permission::Approve)
-            | (Self::Admin, Permission::Audit) => true,
+            | (Self::Admin, Permission::Audit | Permission::Configure) => true,
             (Self::Viewer | Self::Operator | Self::Admin, Permission::Approve)
-            | (Self::Viewer | Self::Operator | Self::Approver, Permission::Audit)
+            | (Self::Viewer | Self::Operator | Self::Approver, Permission::Audit | Permission::Configure)
             | (_, Permission::Internal) => false,
         }
     }
@@ -128,12 +129,17 @@ mod tests {
     fn a_service_cannot_approve_and_a_user_is_never_inside() {
         let service = Actor::Service(ServiceName::Gateway);
         assert!(!service.may(Permission::Approve));
+        assert!(!service.may(Permission::Configure));
         let everything =
             Actor::User { name: "a".into(), roles: vec![Role::Viewer, Role::Operator, Role::Approver, Role::Admin] };
         assert!(everything.may(Permission::Approve));
         assert!(!everything.may(Permission::Internal));
         assert!(!Actor::Anonymous.may(Permission::Read));
         assert!(!Actor::User { name: "b".into(), roles: vec![Role::Admin] }.may(Permission::Approve));
+        for role in [Role::Viewer, Role::Operator, Role::Approver, Role::Admin] {
+            let one = Actor::User { name: "d".into(), roles: vec![role] };
+            assert_eq!(one.may(Permission::Configure), role == Role::Admin);
+        }
         assert!(!Actor::User { name: "c".into(), roles: vec![] }.may(Permission::Read));
     }
 }

@@ -66,6 +66,8 @@ ids! {
     StepId = "stp";
     /// One approval of one step.
     ApprovalId = "apr";
+    /// One file that was declared as a log.
+    LogSourceId = "lsr";
     /// One notice to one target.
     DeliveryId = "dlv";
     /// One life of a store; it changes when the store is made anew.

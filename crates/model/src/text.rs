@@ -1,15 +1,17 @@
 //! Text of a platform, which anyone who can start a container chooses.
 
-/// At most `most` characters, and in place of each that controls a terminal, hides or turns the direction of writing,
-/// U+FFFD.
+/// Whether a character controls a terminal, hides, or turns the direction of writing.
+#[must_use]
+pub fn hides(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// At most `most` characters, and in place of each that [`hides`] U+FFFD.
 #[must_use]
 pub fn plain(text: &str, most: usize) -> String {
-    let hides = |c: char| {
-        c.is_control()
-            || matches!(c,
-                '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-    };
     text.chars().take(most).map(|c| if hides(c) { '\u{fffd}' } else { c }).collect()
 }
 

@@ -14,7 +14,7 @@ use prost_types::Timestamp;
 use crate::client::{Answer, Client, Tampered, segment};
 use crate::config::{DEFAULTS, Flags};
 use crate::run::Scope;
-use crate::{config, drill, mine, run, show, summary, when};
+use crate::{config, drill, follow, mine, run, show, summary, when};
 
 /// An operations engineer that never sleeps and never acts alone.
 #[derive(Parser)]
@@ -36,6 +36,7 @@ Examples:
   overseer approve pln_…              let a proposed plan run
   overseer actions -o json            what was done, as JSON
   overseer logs web --since 1h        what a container printed
+  overseer logs web -f                what it prints, as it comes
   overseer signatures mine app.log    what recurs in a log file
 
 Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 denied, 6 timeout, 7 conflict";
@@ -109,8 +110,13 @@ enum Command {
     /// Who was told what.
     Deliveries(ListArgs),
     /// Log lines of a workload, or of all; the newest last.
-    #[command(after_help = LOGS_EXAMPLES)]
-    Logs(LogsArgs),
+    #[command(after_help = LOGS_EXAMPLES, args_conflicts_with_subcommands = true)]
+    Logs {
+        #[command(subcommand)]
+        command: Option<LogsCommand>,
+        #[command(flatten)]
+        args: LogsArgs,
+    },
     /// What recurs in logs, the most frequent first.
     #[command(args_conflicts_with_subcommands = true)]
     Signatures {
@@ -181,7 +187,52 @@ Examples:
   overseer logs web                          the newest 100 lines of the container `web`
   overseer logs shop/web --since 1h          of a Compose service, in the last hour
   overseer logs --severity error --since 1d  everything that says that it is an error
-  overseer logs web --grep 'timed? out' --tail 500";
+  overseer logs web --grep 'timed? out' --tail 500
+  overseer logs -f                           the newest 100 lines of all workloads, then each as it comes
+  overseer logs web -f --tail 0 --severity error -o json
+  overseer logs source list                  what lines are read from, and what was not kept
+  overseer logs -- source                    of the container `source`
+
+Ctrl-C ends -f. When Overseer is restarted, -f says so and prints what came in between once it is back; after two
+minutes without it, it ends with exit code 1. A line `--- … ---` says where lines are left out: a reader that is slower
+than the lines come misses some.";
+
+#[derive(Subcommand)]
+enum LogsCommand {
+    /// What lines are read from: containers, and files that were declared.
+    #[command(subcommand)]
+    Source(SourceCommand),
+}
+
+const SOURCE_EXAMPLES: &str = "\
+Examples:
+  overseer logs source add --resource shop/web --path /var/log/shop/access.log
+  overseer logs shop/web -f
+
+The path is one of the machine on which the collector runs, below a folder that its setting `log_roots` in the section
+[collector] names; there is none at first. Rotated files are read to their end. Neither the file nor a folder on the way
+to it may be a symbolic link.";
+
+#[derive(Subcommand)]
+enum SourceCommand {
+    /// Read a file as a log, from its beginning on. Needs the role admin.
+    #[command(after_help = SOURCE_EXAMPLES)]
+    Add {
+        /// What its lines are listed under: Compose project and service (`shop/web`), a container's name, or any other.
+        #[arg(long, value_name = "WORKLOAD")]
+        resource: String,
+        /// An absolute path.
+        #[arg(long)]
+        path: String,
+    },
+    /// Every source with its state, declared files first.
+    List(ListArgs),
+    /// Read a declared file no more; lines that are stored stay. Needs the role admin.
+    Remove {
+        /// As `overseer logs source list` shows it.
+        id: String,
+    },
+}
 
 #[derive(Args)]
 struct LogsArgs {
@@ -191,7 +242,7 @@ struct LogsArgs {
     #[arg(long, value_name = "WHEN", value_parser = when::parse)]
     since: Option<Timestamp>,
     /// Before this.
-    #[arg(long, value_name = "WHEN", value_parser = when::parse)]
+    #[arg(long, value_name = "WHEN", value_parser = when::parse, conflicts_with = "follow")]
     until: Option<Timestamp>,
     /// At least so bad: trace, debug, info, notice, warning, error, critical.
     #[arg(long, value_parser = severity)]
@@ -202,28 +253,47 @@ struct LogsArgs {
     /// Only lines in which this regular expression matches.
     #[arg(long, value_name = "REGEX")]
     grep: Option<String>,
-    /// The newest so many, up to 1000.
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    /// The newest so many, up to 1000; 0 with -f alone.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(0..=1000))]
     tail: u32,
+    /// Then each line as it comes, until Ctrl-C.
+    #[arg(short, long)]
+    follow: bool,
 }
 
 impl LogsArgs {
     fn path(&self) -> String {
-        let Self { workload, since, until, severity, signature, grep, tail } = self;
-        let mut path = format!("/api/v1/logs?pageSize={tail}");
-        let mut add = |name: &str, value: Option<String>| {
-            if let Some(value) = value {
-                path.push_str(&format!("&{name}={}", segment(&value)));
-            }
-        };
-        add("workload", workload.clone());
-        add("since", since.map(|time| time.to_string()));
-        add("until", until.map(|time| time.to_string()));
-        add("severity", severity.map(|severity| format!("LOG_SEVERITY_{}", severity.name().to_uppercase())));
-        add("signature", signature.map(|id| id.to_string()));
-        add("grep", grep.clone());
-        path
+        let Self { since, until, tail, .. } = self;
+        if *tail == 0 {
+            let why = "--tail 0 prints nothing: add -f, or ask for 1 to 1000 lines";
+            Cli::command().error(ErrorKind::ValueValidation, why).exit()
+        }
+        let time = |time: &Option<Timestamp>| time.map(|time| time.to_string());
+        let times = [parameter("since", time(since)), parameter("until", time(until))].concat();
+        format!("/api/v1/logs?pageSize={tail}{times}{}", self.which())
     }
+
+    fn wish(&self) -> follow::Wish {
+        follow::Wish { which: self.which(), since: self.since, tail: self.tail }
+    }
+
+    /// What lists of lines and followed lines have in common.
+    fn which(&self) -> String {
+        let Self { workload, since: _, until: _, severity, signature, grep, tail: _, follow: _ } = self;
+        let severity = severity.map(|severity| format!("LOG_SEVERITY_{}", severity.name().to_uppercase()));
+        [
+            parameter("workload", workload.clone()),
+            parameter("severity", severity),
+            parameter("signature", signature.map(|id| id.to_string())),
+            parameter("grep", grep.clone()),
+        ]
+        .concat()
+    }
+}
+
+/// A parameter of a query behind others; nothing when it has no value.
+fn parameter(name: &str, value: Option<String>) -> String {
+    value.map(|value| format!("&{name}={}", segment(&value))).unwrap_or_default()
 }
 
 fn severity(text: &str) -> Result<Severity, String> {
@@ -372,7 +442,24 @@ async fn ask(command: Command, output: Answers) -> anyhow::Result<()> {
         Command::Resources(args) => (client.get(&list("/api/v1/resources", args)).await?, show::resources),
         Command::Facts(args) => (client.get(&list("/api/v1/facts", args)).await?, show::facts),
         Command::Deliveries(args) => (client.get(&list("/api/v1/deliveries", args)).await?, show::deliveries),
-        Command::Logs(args) => (client.get(&args.path()).await?, show::log_lines),
+        Command::Logs { command: None, args } if args.follow => {
+            let form = match output {
+                Answers::Table => follow::Form::Lines,
+                Answers::Json => follow::Form::Json,
+            };
+            return follow::follow(&client, args.wish(), form).await;
+        }
+        Command::Logs { command: None, args } => (client.get(&args.path()).await?, show::log_lines),
+        Command::Logs { command: Some(LogsCommand::Source(command)), .. } => match command {
+            SourceCommand::Add { resource, path } => {
+                let body = serde_json::json!({ "workload": resource, "path": path });
+                (client.post("/api/v1/log-sources", &body).await?, show::log_source)
+            }
+            SourceCommand::List(args) => (client.get(&list("/api/v1/log-sources", args)).await?, show::log_sources),
+            SourceCommand::Remove { id } => {
+                (client.delete(&format!("/api/v1/log-sources/{}", segment(&id))).await?, show::log_source_removed)
+            }
+        },
         Command::Signatures { command: None, resource, list: args } => {
             let path = of_workload(list("/api/v1/signatures", args), resource.as_deref());
             (client.get(&path).await?, show::log_signatures)
@@ -398,7 +485,7 @@ async fn ask(command: Command, output: Answers) -> anyhow::Result<()> {
     println!(
         "{}",
         match output {
-            Answers::Json => answer.0,
+            Answers::Json => show::json(&answer.0),
             Answers::Table => table(&answer)?,
         }
     );
@@ -418,7 +505,7 @@ async fn verify(client: &Client, output: Answers) -> anyhow::Result<()> {
     println!(
         "{}",
         match output {
-            Answers::Json => answer.0,
+            Answers::Json => show::json(&answer.0),
             Answers::Table => show::chains(&chains),
         }
     );

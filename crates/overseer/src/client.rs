@@ -10,6 +10,7 @@ use prost::{Message, Name};
 use serde::Deserialize;
 
 use crate::context::{self, Context};
+use crate::sse::{self, Events};
 
 /// What the gateway says when it refuses.
 #[derive(Debug, Deserialize, thiserror::Error)]
@@ -90,12 +91,16 @@ impl Client {
         self.post(&format!("{path}:approve"), &serde_json::json!({ "digest": seen.digest })).await
     }
 
-    /// Live events from now on.
-    pub async fn events(&self) -> anyhow::Result<reqwest::Response> {
-        let request = self.http.get(self.url("/api/v1/events")).bearer_auth(&self.context.token);
+    pub async fn delete(&self, path: &str) -> anyhow::Result<Answer> {
+        self.send(self.http.delete(self.url(path))).await
+    }
+
+    /// Events from now on, for as long as there are any.
+    pub async fn events(&self, path: &str) -> anyhow::Result<Events> {
+        let request = self.http.get(self.url(path)).bearer_auth(&self.context.token);
         let answer = request.send().await.with_context(|| self.unreachable())?;
         if answer.status().is_success() {
-            return Ok(answer);
+            return Ok(sse::events(answer));
         }
         let text = answer.text().await?;
         Err(refusal(&text))
@@ -121,7 +126,8 @@ impl Client {
     }
 }
 
-fn refusal(text: &str) -> anyhow::Error {
+/// What a refusal says in its JSON.
+pub fn refusal(text: &str) -> anyhow::Error {
     match serde_json::from_str::<Refused>(text) {
         Ok(refused) => refused.into(),
         Err(_) => anyhow::anyhow!("what answers there is not an Overseer"),

@@ -22,6 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::client::{Client, TooLate, segment};
 use crate::show;
+use crate::sse::Events;
 
 /// What the container does once it is started again.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub async fn restart_loop(ending: Ending) -> anyhow::Result<()> {
     image(&docker).await?;
     let mut terminated = signal(SignalKind::terminate())?;
     let mut hung_up = signal(SignalKind::hangup())?;
-    let events = client.events().await?;
+    let events = client.events("/api/v1/events").await?;
     let name = format!("overseer-drill-{}", suffix());
     let id = create(&docker, &name, ending).await?;
     println!("drill       container {name} crashes {CRASHES} times, then the engine gives up");
@@ -173,26 +174,9 @@ impl Told {
     }
 }
 
-/// The `data:` of a stream of server-sent events.
-fn told(answer: reqwest::Response) -> impl Stream<Item = anyhow::Result<Told>> + Unpin {
-    let state = (answer.bytes_stream().boxed(), Vec::new());
-    futures::stream::try_unfold(state, |(mut bytes, mut buffer): (_, Vec<u8>)| async move {
-        loop {
-            if let Some(end) = buffer.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = buffer.drain(..=end).collect();
-                let told = line.strip_prefix(b"data:").and_then(|data| serde_json::from_slice(data).ok());
-                if let Some(told) = told {
-                    return Ok(Some((told, (bytes, buffer))));
-                }
-                continue;
-            }
-            match bytes.try_next().await.context("the live events broke off")? {
-                Some(chunk) => buffer.extend_from_slice(&chunk),
-                None => return Ok(None),
-            }
-        }
-    })
-    .boxed()
+/// What the live events tell of Overseer's own.
+fn told(events: Events) -> impl Stream<Item = anyhow::Result<Told>> + Unpin {
+    events.try_filter_map(async |event| Ok(serde_json::from_str(&event.data).ok())).boxed()
 }
 
 /// Prints each step as it happens.
@@ -209,13 +193,7 @@ impl Screen {
     }
 }
 
-async fn watch(
-    client: &Client,
-    docker: &Docker,
-    events: reqwest::Response,
-    id: &str,
-    ending: Ending,
-) -> anyhow::Result<()> {
+async fn watch(client: &Client, docker: &Docker, events: Events, id: &str, ending: Ending) -> anyhow::Result<()> {
     let filters =
         HashMap::from([("container".to_owned(), vec![id.to_owned()]), ("event".to_owned(), vec!["die".to_owned()])]);
     let mut told = told(events);

@@ -5,10 +5,12 @@ mod client;
 mod config;
 mod context;
 mod drill;
+mod follow;
 mod keys;
 mod mine;
 mod run;
 mod show;
+mod sse;
 mod summary;
 mod when;
 
@@ -27,7 +29,10 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(cli::run(command)) {
+    let ended = runtime.block_on(cli::run(command));
+    // A write to a terminal or a pipe that nobody reads must not hold up the end.
+    runtime.shutdown_background();
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("overseer: {}", show::failure(&error));

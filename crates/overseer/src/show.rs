@@ -69,32 +69,105 @@ pub fn signatures(signatures: &[Signature]) -> String {
     table(&["COUNT", "SEVERITY", "SIGNATURE", "TEMPLATE"], &signatures.iter().map(row).collect::<Vec<_>>())
 }
 
-/// The newest last, as in a terminal; a workload's new container is announced where its lines begin.
-pub fn log_lines(answer: &Answer) -> anyhow::Result<String> {
-    let pb::ListLogLinesResponse { mut lines, unreadable_segments, next_page_token: _ } = answer.read()?;
-    lines.reverse();
-    let mut out = Vec::new();
-    let mut instances: HashMap<String, String> = HashMap::new();
-    for line in &lines {
-        let before = instances.insert(line.workload.clone(), line.instance.clone());
-        if before.is_some_and(|before| before != line.instance) {
-            out.push(format!("--- {} goes on in {} ---", plain(&line.workload), plain(&line.instance)));
+/// The API's JSON, harmless for a terminal: JSON itself leaves DEL, C1 and what turns the direction of writing as they
+/// are. Outside of its texts there is none of them.
+pub fn json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c == '\n' || !overseer_model::hides(c) {
+            out.push(c);
+        } else {
+            let mut units = [0; 2];
+            out.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
         }
+    }
+    out
+}
+
+/// Prints lines one after the other; a workload's new instance is announced where its lines begin.
+#[derive(Default)]
+pub struct LogScreen {
+    instances: HashMap<String, String>,
+}
+
+impl LogScreen {
+    pub fn line(&mut self, line: &pb::LogLine) -> String {
+        let before = self.instances.insert(line.workload.clone(), line.instance.clone());
+        let announced = before
+            .filter(|before| *before != line.instance)
+            .map(|_| format!("--- {} goes on in {} ---\n", plain(&line.workload), plain(&line.instance)));
         let severity = word(line.severity().as_str_name(), "LOG_SEVERITY_");
         let severity = if severity == "unspecified" { "-" } else { &severity };
         let (at, workload, text) = (time(line.at), plain(&line.workload), plain(&line.text));
-        out.push(format!("{at}  {workload}  {severity:<8}  {text}"));
+        format!("{}{at}  {workload}  {severity:<8}  {text}\n", announced.unwrap_or_default())
     }
+}
+
+/// Where lines are left out.
+pub fn log_gap(gap: &pb::LogGap) -> String {
+    let pb::LogGap { lines, unreadable_segments } = gap;
+    if !unreadable_segments.is_empty() {
+        return format!("--- lines are missing: {} ---\n", unreadable(unreadable_segments));
+    }
+    match lines {
+        0 => "--- older lines are left out here ---\n".to_owned(),
+        lines => format!("--- up to {lines} lines are left out here: they came faster than they were read ---\n"),
+    }
+}
+
+fn unreadable(segments: &[String]) -> String {
+    format!("these segments cannot be read: {}", plain(&segments.join(", ")))
+}
+
+/// The newest last, as in a terminal.
+pub fn log_lines(answer: &Answer) -> anyhow::Result<String> {
+    let pb::ListLogLinesResponse { lines, unreadable_segments, next_page_token: _ } = answer.read()?;
+    let mut screen = LogScreen::default();
+    let mut out: String = lines.iter().rev().map(|line| screen.line(line)).collect();
     if out.is_empty() {
-        out.push("There is none.".to_owned());
+        out.push_str("There is none.\n");
     }
     if !unreadable_segments.is_empty() {
-        out.push(format!(
-            "Lines are missing: these segments cannot be read: {}",
-            plain(&unreadable_segments.join(", "))
-        ));
+        out.push_str(&format!("Lines are missing: {}", unreadable(&unreadable_segments)));
     }
-    Ok(out.join("\n"))
+    Ok(out.trim_end_matches('\n').to_owned())
+}
+
+pub fn log_sources(answer: &Answer) -> anyhow::Result<String> {
+    let pb::ListLogSourcesResponse { sources, .. } = answer.read()?;
+    Ok(source_table(&sources))
+}
+
+pub fn log_source(answer: &Answer) -> anyhow::Result<String> {
+    Ok(source_table(&[answer.read()?]))
+}
+
+pub fn log_source_removed(answer: &Answer) -> anyhow::Result<String> {
+    let source: pb::LogSource = answer.read()?;
+    Ok(plain(&format!("{} is read no more. Lines of it that are stored stay.", source.instance)))
+}
+
+fn source_table(sources: &[pb::LogSource]) -> String {
+    let row = |source: &pb::LogSource| {
+        let state = word(source.state().as_str_name(), "LOG_SOURCE_STATE_");
+        let state = if source.why.is_empty() { state } else { format!("{state}: {}", source.why) };
+        vec![source.id.clone(), source.workload.clone(), short(&source.instance), state, dropped(&source.dropped)]
+    };
+    table(&["ID", "WORKLOAD", "SOURCE", "STATE", "NOT KEPT"], &sources.iter().map(row).collect::<Vec<_>>())
+}
+
+/// The id of a container as engines show it.
+fn short(instance: &str) -> String {
+    match instance.strip_prefix("container:") {
+        Some(id) => format!("container:{}", id.chars().take(12).collect::<String>()),
+        None => instance.to_owned(),
+    }
+}
+
+fn dropped(dropped: &[pb::LogDrop]) -> String {
+    let one =
+        |drop: &pb::LogDrop| format!("{} B {}", drop.bytes, word(drop.reason().as_str_name(), "LOG_DROP_REASON_"));
+    dropped.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 pub fn log_signatures(answer: &Answer) -> anyhow::Result<String> {

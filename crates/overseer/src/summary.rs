@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use overseer_collector::SignedSummary;
+use overseer_collector::chronicle::Signed;
 use overseer_contract::v1 as pb;
 
 use crate::client::Answer;
@@ -37,7 +37,7 @@ pub fn verify(file: &Path, key: Option<&str>) -> anyhow::Result<String> {
 
 fn print(signed: &pb::SignedLogSummary, key: Option<&str>) -> anyhow::Result<String> {
     let pb::SignedLogSummary { document, signature, public_key } = signed.clone();
-    let signed = SignedSummary { document, signature, public_key };
+    let signed = Signed { document, signature, public_key };
     if !signed.holds() {
         bail!("the summary is not as it was signed: it was changed, or damaged");
     }
@@ -49,7 +49,7 @@ fn print(signed: &pb::SignedLogSummary, key: Option<&str>) -> anyhow::Result<Str
 }
 
 fn text(summary: &pb::LogSummary, key: &str) -> String {
-    let pb::LogSummary { site, workload, month, events, events_per_day, signatures, incidents, gaps, .. } = summary;
+    let pb::LogSummary { site, workload, month, events, events_per_day, signatures, incidents, silences, .. } = summary;
     let mut lines = vec![
         format!("{} at {}, {}: {events} events", plain(workload), plain(site), plain(month)),
         format!("written {}; the signature holds, key {}", time(summary.written_at), plain(key)),
@@ -74,7 +74,7 @@ fn text(summary: &pb::LogSummary, key: &str) -> String {
     if summary.signatures_left_out > 0 {
         lines.push(format!("and {} signatures more", summary.signatures_left_out));
     }
-    lines.extend(gaps.iter().map(|gap| format!("silent from {} to {}", time(gap.from), time(gap.until))));
+    lines.extend(silences.iter().map(|one| format!("silent from {} to {}", time(one.from), time(one.until))));
     let incident = |one: &pb::LogSummaryIncident| {
         format!("incident {} at {}: {}", plain(&one.id), time(one.opened_at), plain(&one.title))
     };

@@ -62,7 +62,15 @@ pub fn actor_may(actor: &Actor, path: &str) -> Result<(), Problem> {
     let method = Contract::get()
         .method(path)
         .ok_or_else(|| Problem::new(Code::NotFound, "there is no such method", "reflection lists those there are"))?;
-    match (actor.may(method.permission), actor) {
+    actor_has(actor, method.permission)
+}
+
+/// Whether `actor` has a permission.
+///
+/// # Errors
+/// What the caller is told when it has not.
+pub fn actor_has(actor: &Actor, permission: Permission) -> Result<(), Problem> {
+    match (actor.may(permission), actor) {
         (true, _) => Ok(()),
         (false, Actor::Anonymous) => {
             Err(Problem::new(Code::Unauthenticated, "no valid token was sent", "send `Authorization: Bearer <token>`"))
@@ -70,9 +78,9 @@ pub fn actor_may(actor: &Actor, path: &str) -> Result<(), Problem> {
         (false, Actor::User { .. } | Actor::Service(_)) => Err(Problem::new(
             Code::Forbidden,
             "this token does not allow that",
-            match method.permission {
+            match permission {
                 Permission::Approve => "use a token with the role approver",
-                Permission::Audit => "use a token with the role admin",
+                Permission::Audit | Permission::Configure => "use a token with the role admin",
                 Permission::Public | Permission::Read => "use a token with the role viewer",
                 Permission::Internal => "this method is for Overseer's own services",
             },

@@ -1,8 +1,10 @@
 //! The port of a process: liveness, readiness, metrics, and whatever routes it is given; HTTP/1.1 and HTTP/2 without
 //! TLS on one socket.
 
+use std::future::IntoFuture;
 use std::net::SocketAddr;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::RawQuery;
@@ -16,13 +18,16 @@ use tokio_util::sync::CancellationToken;
 use crate::service::BuildError;
 use crate::{Health, RunError};
 
+/// How long requests in hand may take once the end was asked for: shorter than the 10 s after which `docker stop` kills.
+const DRAIN: Duration = Duration::from_secs(8);
+
 /// # Errors
 /// When the address is taken or not this machine's.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, BuildError> {
     TcpListener::bind(address).await.map_err(|source| BuildError::Bind { address, source })
 }
 
-/// Serves until `stop` fires; requests in hand are finished.
+/// Serves until `stop` fires; requests in hand are finished, but for those whose reader stalls.
 ///
 /// # Errors
 /// When the socket fails.
@@ -40,10 +45,20 @@ pub async fn serve(
         // Small answers must not wait for more.
         let _best_effort = socket.set_nodelay(true);
     });
-    axum::serve(listener, own.merge(routes).into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
-        .map_err(|source| RunError::Task { name: "host", source: source.into() })
+    let served = axum::serve(listener, own.merge(routes).into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(stop.clone().cancelled_owned())
+        .into_future();
+    let late = async {
+        stop.cancelled().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        served = served => served.map_err(|source| RunError::Task { name: "host", source: source.into() }),
+        () = late => {
+            tracing::info!("answers that nobody read to their end were cut off");
+            Ok(())
+        }
+    }
 }
 
 async fn ready(health: Health, RawQuery(query): RawQuery) -> impl IntoResponse {

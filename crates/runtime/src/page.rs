@@ -10,6 +10,9 @@ pub struct Page {
     pub after: Option<String>,
 }
 
+/// Longer than the longest key of a list.
+const LONGEST_TOKEN: usize = 4096;
+
 impl Page {
     /// # Errors
     /// When the size is over 500.
@@ -25,7 +28,7 @@ impl Page {
                 ));
             }
         };
-        if token.len() > 100 || !token.chars().all(|c| c.is_ascii_graphic()) {
+        if token.len() > LONGEST_TOKEN || !token.chars().all(|c| c.is_ascii_graphic()) {
             return Err(Problem::new(
                 Code::SchemaInvalid,
                 "page_token is not one that a list gave",

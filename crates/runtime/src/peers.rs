@@ -15,6 +15,11 @@ use tower::{Service, ServiceExt};
 
 use crate::gate::{ACTOR_HEADER, ClusterSecret, SECRET_HEADER, actor_header};
 
+/// What may wait of one answer, and of all answers of a service together. Bytes. A stream whose reader stalls keeps what
+/// one answer may, so all of them must have room beside every other answer.
+const ANSWER_WINDOW: u32 = 256 << 10;
+const ANSWERS_WINDOW: u32 = 128 << 20;
+
 #[derive(Clone)]
 enum Target {
     /// Filled once that service is built.
@@ -63,6 +68,8 @@ impl Peers {
                             .connect_timeout(Duration::from_secs(2))
                             .timeout(Duration::from_secs(10))
                             .tcp_nodelay(true)
+                            .initial_stream_window_size(ANSWER_WINDOW)
+                            .initial_connection_window_size(ANSWERS_WINDOW)
                             .connect_lazy(),
                     )
                 })

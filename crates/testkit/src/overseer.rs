@@ -191,6 +191,24 @@ impl Overseer {
         self.processes[process].id()
     }
 
+    /// What the process of a service counts under a name; 0 before the first.
+    pub async fn counted(&self, service: &'static str, name: &str) -> f64 {
+        let port = match self.mode {
+            Mode::OneProcess => self.ports["gateway"],
+            Mode::ProcessPerService => self.ports[service],
+        };
+        let text = http_get(port, "/metrics").await.unwrap_or_default();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+        value.unwrap_or(0.0)
+    }
+
+    /// Memory of a process that is in use now. Bytes.
+    pub fn resident(&self, process: &'static str) -> u64 {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.process_id(process))).expect("it runs");
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the kernel tells it");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
+    }
+
     fn log(&self, process: &str) -> PathBuf {
         self.folder.path().join(format!("{process}.log"))
     }
@@ -225,6 +243,13 @@ impl Overseer {
     pub async fn cli(&self, args: &[&str]) -> Output {
         let mut command = tokio::process::Command::from(self.command());
         command.args(args).kill_on_drop(true).output().await.expect("the command line runs")
+    }
+
+    /// Begins a command that goes on, with pipes to what it prints.
+    pub fn spawn(&self, args: &[&str]) -> tokio::process::Child {
+        let mut command = tokio::process::Command::from(self.command());
+        let command = command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.kill_on_drop(true).spawn().expect("the command line runs")
     }
 
     /// Runs the command line, which must succeed, and gives what it printed.

@@ -1,4 +1,5 @@
-//! `LogService`: lines and signatures, in bounded answers. Who looked at lines is written to the audit chain first.
+//! `LogService`: lines, signatures and sources, in bounded answers. Who looked at lines is written to the audit chain
+//! first.
 
 use overseer_contract::v1::log_service_server::LogService;
 use overseer_contract::{from_timestamp, to_timestamp, v1};
@@ -7,10 +8,13 @@ use overseer_model::Timestamp;
 use overseer_runtime::{Code, Page, Problem, caller};
 use overseer_signatures::SignatureId;
 use overseer_storage::{Db, audit};
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
+use super::follow::{Answers, Stored, Wish};
 use super::{Archive, ArchiveError};
 use crate::chronicle::{self, After, Month, Signed};
+use crate::sources::{By, Sources};
 use crate::wire::log_severity;
 
 /// Most lines or signatures of an answer.
@@ -23,7 +27,10 @@ const LONGEST_PATTERN: usize = 1_000;
 
 pub struct Logs {
     pub archive: Archive,
+    pub sources: Sources,
     pub db: Db,
+    /// Ends who follows.
+    pub stop: CancellationToken,
 }
 
 #[tonic::async_trait]
@@ -35,13 +42,51 @@ impl LogService for Logs {
         let actor = caller(&request);
         let asked = request.into_inner();
         let query = query(&asked)?;
-        self.remember(&actor, &asked.workload).await?;
+        self.remember(&actor, "logs.read", &asked.workload).await?;
         let page = self.archive.read(query).await.map_err(problem)?;
         Ok(Response::new(v1::ListLogLinesResponse {
             lines: page.lines.into_iter().map(line).collect(),
             next_page_token: page.next.map(|next| next.to_string()).unwrap_or_default(),
             unreadable_segments: page.aside.into_iter().map(|aside| aside.name).collect(),
         }))
+    }
+
+    type FollowLogLinesStream = Answers;
+
+    async fn follow_log_lines(&self, request: Request<v1::FollowLogLinesRequest>) -> Result<Response<Answers>, Status> {
+        let actor = caller(&request);
+        let asked = request.into_inner();
+        let wish = wish(&asked)?;
+        self.remember(&actor, "logs.follow", &asked.workload).await?;
+        Ok(Response::new(self.archive.follow(wish, self.stop.clone()).await?))
+    }
+
+    async fn list_log_sources(
+        &self,
+        request: Request<v1::ListLogSourcesRequest>,
+    ) -> Result<Response<v1::ListLogSourcesResponse>, Status> {
+        let v1::ListLogSourcesRequest { page_size, page_token } = request.into_inner();
+        let (sources, next_page_token) = self.sources.list(page_size, &page_token).await?;
+        let sources = sources.into_iter().map(Into::into).collect();
+        Ok(Response::new(v1::ListLogSourcesResponse { sources, next_page_token }))
+    }
+
+    async fn create_log_source(
+        &self,
+        request: Request<v1::CreateLogSourceRequest>,
+    ) -> Result<Response<v1::LogSource>, Status> {
+        let by = By(caller(&request));
+        let v1::CreateLogSourceRequest { workload, path } = request.into_inner();
+        Ok(Response::new(self.sources.add(by, workload, path).await?.into()))
+    }
+
+    async fn delete_log_source(
+        &self,
+        request: Request<v1::DeleteLogSourceRequest>,
+    ) -> Result<Response<v1::LogSource>, Status> {
+        let by = By(caller(&request));
+        let v1::DeleteLogSourceRequest { id } = request.into_inner();
+        Ok(Response::new(self.sources.remove(by, &id).await?.into()))
     }
 
     async fn list_log_signatures(
@@ -99,9 +144,9 @@ impl LogService for Logs {
 }
 
 impl Logs {
-    async fn remember(&self, actor: &str, workload: &str) -> Result<(), Status> {
+    async fn remember(&self, actor: &str, action: &str, workload: &str) -> Result<(), Status> {
         let object = if workload.is_empty() { "all workloads" } else { workload };
-        let record = audit::Record { at: Timestamp::now(), actor, action: "logs.read", object, detail: "" };
+        let record = audit::Record { at: Timestamp::now(), actor, action, object, detail: "" };
         let written = async {
             let mut tx = self.db.begin_write().await?;
             audit::append(&mut tx.conn(), &record).await?;
@@ -135,12 +180,44 @@ impl After {
 
 fn query(asked: &v1::ListLogLinesRequest) -> Result<Query, Problem> {
     let v1::ListLogLinesRequest { workload, since, until, severity: _, signature, grep, page_size, page_token } = asked;
-    let nanos = |time: &Option<prost_types::Timestamp>| {
-        time.map(|time| Nanos(from_timestamp(time).micros().saturating_mul(1_000)))
+    let after: Option<Cursor> = match page_token.as_str() {
+        "" => None,
+        text => Some(text.parse().map_err(|_| {
+            bad("page_token is not one that this list gave", "send the next_page_token of the page before, unchanged")
+        })?),
     };
-    let bad = |what: &str, todo: &str| Problem::new(Code::SchemaInvalid, what, todo);
+    Ok(Query {
+        until: until.as_ref().map_or(Nanos::MAX, nanos),
+        lines: size(*page_size)?,
+        after,
+        ..which(workload, since.as_ref(), asked.severity(), signature, grep)?
+    })
+}
+
+fn wish(asked: &v1::FollowLogLinesRequest) -> Result<Wish, Problem> {
+    let v1::FollowLogLinesRequest { workload, since, severity: _, signature, grep, tail } = asked;
+    if *tail > MOST {
+        return Err(bad("tail is too large", "begin with at most 1000 lines that are stored already"));
+    }
+    let stored = match (tail, since) {
+        (0, _) => Stored::None,
+        (_, None) => Stored::Newest,
+        (_, Some(_)) => Stored::Since,
+    };
+    let which = which(workload, since.as_ref(), asked.severity(), signature, grep)?;
+    Ok(Wish { query: Query { lines: *tail as usize, ..which }, stored })
+}
+
+/// What lists of lines and followed lines have in common.
+fn which(
+    workload: &str,
+    since: Option<&prost_types::Timestamp>,
+    severity: v1::LogSeverity,
+    signature: &str,
+    grep: &str,
+) -> Result<Query, Problem> {
     let signature: Option<SignatureId> =
-        match signature.as_str() {
+        match signature {
             "" => None,
             text => Some(text.parse().map_err(|_| {
                 bad("signature is none", "send the 16 hexadecimal digits that /api/v1/signatures gives")
@@ -149,24 +226,23 @@ fn query(asked: &v1::ListLogLinesRequest) -> Result<Query, Problem> {
     if grep.len() > LONGEST_PATTERN {
         return Err(bad("grep is too long", "send a regular expression of at most 1000 bytes"));
     }
-    let after: Option<Cursor> = match page_token.as_str() {
-        "" => None,
-        text => Some(text.parse().map_err(|_| {
-            bad("page_token is not one that this list gave", "send the next_page_token of the page before, unchanged")
-        })?),
-    };
     Ok(Query {
-        resources: if workload.is_empty() { vec![] } else { vec![workload.clone()] },
-        from: nanos(since).unwrap_or(Nanos::MIN),
-        until: nanos(until).unwrap_or(Nanos::MAX),
-        min_severity: Rank(rank(asked.severity())),
+        resources: if workload.is_empty() { vec![] } else { vec![workload.to_owned()] },
+        from: since.map_or(Nanos::MIN, nanos),
+        min_severity: Rank(rank(severity)),
         signature: signature.map(|id| Signature(id.0)),
-        text: (!grep.is_empty()).then(|| Text::Regex(grep.clone())),
-        lines: size(*page_size)?,
+        text: (!grep.is_empty()).then(|| Text::Regex(grep.to_owned())),
         bytes: MOST_BYTES,
-        after,
         ..Query::default()
     })
+}
+
+fn nanos(time: &prost_types::Timestamp) -> Nanos {
+    Nanos(from_timestamp(*time).micros().saturating_mul(1_000))
+}
+
+fn bad(what: &str, todo: &str) -> Problem {
+    Problem::new(Code::SchemaInvalid, what, todo)
 }
 
 fn size(asked: u32) -> Result<usize, Problem> {
@@ -177,7 +253,7 @@ fn size(asked: u32) -> Result<usize, Problem> {
     }
 }
 
-fn line(line: overseer_logstore::Line) -> v1::LogLine {
+pub(super) fn line(line: overseer_logstore::Line) -> v1::LogLine {
     let overseer_logstore::Line { time, group: _, resource, instance, stream, severity: rank, signature, text } = line;
     v1::LogLine {
         at: Some(to_timestamp(Timestamp::from_micros(time.0.div_euclid(1_000)))),
@@ -199,7 +275,7 @@ fn rank(severity: v1::LogSeverity) -> u8 {
     u8::try_from(i32::from(severity)).unwrap_or_default()
 }
 
-fn problem(error: ArchiveError) -> Problem {
+pub(super) fn problem(error: ArchiveError) -> Problem {
     match &error {
         ArchiveError::Store(StoreError::BadRegex(_)) => Problem::new(
             Code::SchemaInvalid,

@@ -64,7 +64,16 @@ impl Archive {
         let tallies = Tallies::load(&store, applied)?;
         let redactor = Redactor::new(CorrelationKey::new(&secret(&folder.join(KEY))?));
         let learned = Mutex::new(Learned { miner: load_miner(folder), ..Learned::default() });
-        Ok(Self(Arc::new(Inner { store, redactor, workloads, retention, learned, tallies, folder: folder.to_owned() })))
+        Ok(Self(Arc::new(Inner {
+            store,
+            redactor,
+            workloads,
+            retention,
+            learned,
+            tallies,
+            live: Arc::default(),
+            folder: folder.to_owned(),
+        })))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::wire::log_severity;
 
 /// Signatures in a document, and incidents.
 const MOST: usize = 500;
-const MOST_GAPS: usize = 50;
+const MOST_SILENCES: usize = 50;
 const HOURS: i64 = 24;
 const HOUR: i64 = 3_600_000_000;
 
@@ -65,7 +65,7 @@ pub fn summarize(
         signatures,
         signatures_left_out: left_out as u64,
         incidents: linked.collect(),
-        gaps: gaps(month, counts),
+        silences: silences(month, counts),
     }
 }
 
@@ -130,32 +130,32 @@ fn trend(per_day: &[u64]) -> v1::LogTrend {
 
 /// Times between two events in which the workload was silent for at least an hour and for much longer than it usually
 /// is: five times the median of its silences. One that logs every hour is never silent.
-fn gaps(month: Month, counts: &[DayCount]) -> Vec<v1::LogGap> {
+fn silences(month: Month, counts: &[DayCount]) -> Vec<v1::LogSilence> {
     let mut active: Vec<i64> = counts
         .iter()
         .flat_map(|count| (0..HOURS).filter(|hour| count.hours & 1 << hour != 0).map(|hour| count.day.0 * HOURS + hour))
         .collect();
     active.sort_unstable();
     active.dedup();
-    let silences: Vec<(i64, i64)> = active
+    let pauses: Vec<(i64, i64)> = active
         .windows(2)
         .filter_map(|pair| match *pair {
             [one, next] => Some((one + 1, next - one - 1)),
             _ => None,
         })
         .collect();
-    let mut lengths: Vec<i64> = silences.iter().map(|(_, length)| *length).collect();
+    let mut lengths: Vec<i64> = pauses.iter().map(|(_, length)| *length).collect();
     lengths.sort_unstable();
     let usual = lengths.get(lengths.len() / 2).copied().unwrap_or_default();
-    let mut gaps: Vec<(i64, i64)> =
-        silences.into_iter().filter(|(_, length)| *length >= 1 && *length > 5 * usual).collect();
-    gaps.sort_by_key(|(from, length)| (-length, *from));
-    gaps.truncate(MOST_GAPS);
+    let mut long: Vec<(i64, i64)> =
+        pauses.into_iter().filter(|(_, length)| *length >= 1 && *length > 5 * usual).collect();
+    long.sort_by_key(|(from, length)| (-length, *from));
+    long.truncate(MOST_SILENCES);
     let at = |hour: i64| Some(to_timestamp(Timestamp::from_micros(hour * HOUR)));
     let bounds = month.first().0 * HOURS..=month.next().first().0 * HOURS;
-    gaps.into_iter()
+    long.into_iter()
         .filter(|(from, length)| bounds.contains(from) && bounds.contains(&(from + length)))
-        .map(|(from, length)| v1::LogGap { from: at(from), until: at(from + length) })
+        .map(|(from, length)| v1::LogSilence { from: at(from), until: at(from + length) })
         .collect()
 }
 
@@ -214,16 +214,16 @@ mod tests {
     fn silence_is_told_when_it_is_unlike_the_workloads_habit() {
         let all_day = (1 << 24) - 1;
         let mut steady: Vec<_> = (0..31).map(|day| count(day, 1, 24, all_day)).collect();
-        assert!(of(&steady).gaps.is_empty());
+        assert!(of(&steady).silences.is_empty());
         steady[4].hours = all_day & !0b1110;
-        let gaps = of(&steady).gaps;
+        let gaps = of(&steady).silences;
         let [gap] = gaps.as_slice() else { panic!("{gaps:?}") };
         assert_eq!(gap.from.unwrap().to_string(), "2026-08-05T01:00:00Z");
         assert_eq!(gap.until.unwrap().to_string(), "2026-08-05T04:00:00Z");
         let nightly: Vec<_> = (0..31).filter(|day| *day != 9).map(|day| count(day, 1, 1, 8)).collect();
-        assert!(of(&nightly).gaps.is_empty(), "a day more is not five times the usual");
+        assert!(of(&nightly).silences.is_empty(), "a day more is not five times the usual");
         let nightly: Vec<_> = (0..31).filter(|day| !(9..16).contains(day)).map(|day| count(day, 1, 1, 8)).collect();
-        assert_eq!(of(&nightly).gaps.len(), 1);
+        assert_eq!(of(&nightly).silences.len(), 1);
     }
 
     #[test]

@@ -79,7 +79,10 @@ pub struct Seen<'a> {
 pub struct Tally {
     most: usize,
     counted: Vec<Counted>,
-    places: HashMap<(Arc<str>, SignatureId, Minute), usize>,
+    workloads: HashMap<Arc<str>, usize>,
+    /// The one that was counted last, and its number: lines of a workload stand together.
+    last: Option<(Arc<str>, usize)>,
+    places: HashMap<(usize, SignatureId, Minute), usize>,
 }
 
 /// Of a batch: [`MOST`].
@@ -92,7 +95,7 @@ impl Default for Tally {
 impl Tally {
     /// Counts so many one by one, and the rest as [`OTHERS`].
     pub fn new(most: usize) -> Self {
-        Self { most, counted: Vec::new(), places: HashMap::new() }
+        Self { most, counted: Vec::new(), workloads: HashMap::new(), last: None, places: HashMap::new() }
     }
 
     pub fn count(&mut self, seen: &Seen<'_>) {
@@ -109,8 +112,8 @@ impl Tally {
     }
 
     fn count_as(&mut self, seen: &Seen<'_>, form: &str) {
-        let minute = Minute::of(seen.first);
-        let place = |signature| (seen.workload.clone(), signature, minute);
+        let (workload, minute) = (self.workload(seen.workload), Minute::of(seen.first));
+        let place = |signature| (workload, signature, minute);
         let known = self.places.get(&place(seen.signature));
         let signature = if known.is_none() && self.counted.len() >= self.most { OTHERS } else { seen.signature };
         let known = known.or_else(|| self.places.get(&place(signature)));
@@ -129,6 +132,19 @@ impl Tally {
             count: seen.count,
             form: if signature == OTHERS { String::new() } else { form.to_owned() },
         });
+    }
+
+    /// The number of a workload in this tally.
+    fn workload(&mut self, name: &Arc<str>) -> usize {
+        if let Some((last, number)) = &self.last
+            && Arc::ptr_eq(last, name)
+        {
+            return *number;
+        }
+        let next = self.workloads.len();
+        let number = *self.workloads.entry(name.clone()).or_insert(next);
+        self.last = Some((name.clone(), number));
+        number
     }
 
     /// What was counted, in the order of its first sight.

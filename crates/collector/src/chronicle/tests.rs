@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use overseer_contract::v1;
-use overseer_logstore::{Nanos, Query};
+use overseer_logstore::{Nanos, Query, Stream};
 use overseer_model::{ServiceName, Timestamp};
-use overseer_provider_port::{LogPosition, LogStream, LogTime};
+use overseer_provider_port::{LogPosition, LogTime};
 use overseer_runtime::Relay;
 use overseer_storage::{Db, Durability, Location, on, outbox};
 use overseer_testkit::Postgres;
@@ -71,12 +72,12 @@ impl Collector {
         let line = |(minute, text): &(i64, &str)| Line {
             source: source.clone(),
             at: LogTime((START + minute * MINUTE) * 1_000),
-            stream: LogStream::Stdout,
+            stream: Stream::Stdout,
             text: text.as_bytes().to_vec(),
             cut: false,
         };
         let marks = vec![(source.clone(), LogPosition::from_bytes(&[self.batches]).unwrap())];
-        let batch = Batch { lines: lines.iter().map(line).collect(), marks, dropped: vec![] };
+        let batch = Arc::new(Batch { lines: lines.iter().map(line).collect(), marks, dropped: vec![] });
         self.archive.accept(&batch).await.unwrap();
     }
 

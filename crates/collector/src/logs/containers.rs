@@ -4,59 +4,27 @@
 //! ends, one that ended is read to its end, and one that starts again is read on from where its reader was. An engine
 //! that is away is waited for, longer each time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::error::Error;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::StreamExt;
+use overseer_logstore::Stream;
 use overseer_model::{ResourceState, Timestamp};
-use overseer_provider_port::{LogEnd, LogError, LogLine, LogPosition, LogStart, Logs};
+use overseer_provider_port::{LogEnd, LogError, LogLine, LogPosition, LogStart, LogStream, Logs};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::queue::Entry;
-use super::{DropReason, Intake, Line, Positions, Queues, Source, SourceKey, Workloads};
+use super::{DropReason, Intake, Line, Positions, Queues, Source, SourceKey, SourceState, States, Workloads};
 use crate::backoff::Backoff;
 
 /// Lines that are put into the queue together, when they are there already.
 const TOGETHER: usize = 256;
 /// Logs that are opened at once, so that a start with hundreds of containers does not burden the engine.
 const OPENINGS: usize = 16;
-
-/// How the reading of a source is doing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SourceState {
-    Following,
-    /// It cannot be read now; it is tried again.
-    Waiting {
-        why: String,
-    },
-    /// It cannot be read as it is; what would help is in the text.
-    Refused {
-        why: String,
-    },
-    /// Read to its end, as long as it does not start again.
-    Ended,
-}
-
-/// The states of all sources.
-#[derive(Clone, Debug, Default)]
-pub struct States(Arc<Mutex<BTreeMap<SourceKey, SourceState>>>);
-
-impl States {
-    #[must_use]
-    pub fn all(&self) -> BTreeMap<SourceKey, SourceState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-    pub(crate) fn set(&self, key: &SourceKey, state: SourceState) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), state);
-    }
-    pub(crate) fn remove(&self, key: &SourceKey) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-    }
-}
 
 /// What the inventory told of a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -278,6 +246,10 @@ impl Reader {
 
 fn entry(key: &SourceKey, line: LogLine) -> Entry {
     let LogLine { at, stream, text, dropped, position } = line;
+    let stream = match stream {
+        LogStream::Stdout => Stream::Stdout,
+        LogStream::Stderr => Stream::Stderr,
+    };
     Entry {
         line: Some(Line { source: key.clone(), at, stream, text, cut: dropped > 0 }),
         dropped: (dropped > 0).then_some((DropReason::LongLine, dropped)),

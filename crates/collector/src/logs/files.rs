@@ -17,20 +17,24 @@
 //! A source that is read faster than its rate allows waits; its file keeps the rest. Beyond its volume of a day, lines
 //! are dropped and counted.
 
+mod declared;
 mod mark;
 mod open;
 mod tail;
 #[cfg(test)]
 mod tests;
 
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::error::Error;
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use overseer_logstore::MAX_NAME;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+pub use self::declared::Declared;
 use self::mark::Mark;
 pub use self::open::OpenError;
 use self::tail::{Doing, Tail};
@@ -62,16 +66,26 @@ impl Default for Limits {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileSource {
     key: SourceKey,
+    workload: String,
     root: PathBuf,
     /// Names from the root to the file.
     names: Vec<String>,
     limits: Limits,
 }
 
+/// Longest name of a workload that a person gives. Characters.
+const LONGEST_WORKLOAD: usize = 200;
+
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadFile {
-    #[error("`{path}` is no place of a log file: write an absolute path in UTF-8, without `.` and `..`")]
+    #[error("this is no name of a workload: write 1 to {LONGEST_WORKLOAD} characters, neither `:` nor any that hides")]
+    Workload,
+    #[error(
+        "`{path}` is no place of a log file: write an absolute path in UTF-8, without `.`, `..` and characters that hide"
+    )]
     NotPlain { path: PathBuf },
+    #[error("the path is too long: workload and path together have at most {} bytes", MAX_NAME - 6)]
+    TooLong,
     #[error("`{path}` is not below an allowed root: allow its folder, or move the log below one of {roots:?}")]
     Outside { path: PathBuf, roots: Vec<PathBuf> },
 }
@@ -81,11 +95,19 @@ impl FileSource {
     /// time anew.
     ///
     /// # Errors
-    /// When the path is not plain, or below none of the roots.
-    pub fn declare(resource: &str, path: &Path, roots: &[PathBuf], limits: Limits) -> Result<Self, BadFile> {
+    /// When the workload is no name, the path is not plain, or it is below none of the roots.
+    pub fn declare(workload: &str, path: &Path, roots: &[PathBuf], limits: Limits) -> Result<Self, BadFile> {
+        if !is_workload(workload) {
+            return Err(BadFile::Workload);
+        }
         let not_plain = || BadFile::NotPlain { path: path.to_owned() };
         let names = names(path).ok_or_else(not_plain)?;
-        let text = path.to_str().ok_or_else(not_plain)?;
+        let text = path.to_str().filter(|text| is_visible(text)).ok_or_else(not_plain)?;
+        let key = SourceKey::file(workload, text);
+        // What the sink cannot name it would refuse for ever.
+        if key.as_str().len() > MAX_NAME {
+            return Err(BadFile::TooLong);
+        }
         // The path as it was written must be what its components say: `/a/./b` is not.
         let is_plain = Path::new("/").join(names.iter().collect::<PathBuf>()).as_os_str() == path.as_os_str();
         if !is_plain {
@@ -97,14 +119,34 @@ impl FileSource {
         let outside = || BadFile::Outside { path: path.to_owned(), roots: roots.to_vec() };
         let root = roots.iter().find(below).ok_or_else(outside)?;
         let depth = names_of_root(root).map_or(0, |root| root.len());
-        let key = SourceKey::file(resource, text);
-        Ok(Self { key, root: root.clone(), names: names.into_iter().skip(depth).collect(), limits })
+        let names = names.into_iter().skip(depth).collect();
+        Ok(Self { key, workload: workload.to_owned(), root: root.clone(), names, limits })
     }
 
     #[must_use]
     pub fn key(&self) -> &SourceKey {
         &self.key
     }
+    #[must_use]
+    pub fn workload(&self) -> &str {
+        &self.workload
+    }
+}
+
+/// Without `:`, which ends the workload in the key of a source.
+fn is_workload(text: &str) -> bool {
+    let is_spaced = text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace);
+    (1..=LONGEST_WORKLOAD).contains(&text.chars().count()) && is_visible(text) && !text.contains(':') && !is_spaced
+}
+
+fn is_visible(text: &str) -> bool {
+    !text.contains(overseer_model::hides)
+}
+
+/// Whether files below this folder can be allowed.
+#[must_use]
+pub fn is_root(folder: &Path) -> bool {
+    names_of_root(folder).is_some()
 }
 
 /// The names in an absolute path without `..`.
@@ -125,36 +167,88 @@ fn names_of_root(root: &Path) -> Option<Vec<String>> {
     names(root).filter(|names| !names.is_empty())
 }
 
-/// Reads every declared file.
+/// Sources that are not declared any more and whose place is still known, because lines of theirs may wait to be stored.
+const LEFT: usize = 1_000;
+
+/// Reads every file as long as it is declared.
 pub(crate) struct Files {
     intake: Intake,
     queues: Queues,
+    /// How each reader is told to end.
+    readers: HashMap<SourceKey, CancellationToken>,
+    tasks: JoinSet<(SourceKey, Option<Mark>)>,
+    /// Where readers ended.
+    left: VecDeque<(SourceKey, Mark)>,
 }
 
 impl Files {
     pub fn new(intake: Intake, queues: Queues) -> Self {
-        Self { intake, queues }
+        Self { intake, queues, readers: HashMap::new(), tasks: JoinSet::new(), left: VecDeque::new() }
     }
 
     /// Reads until it is told to stop.
-    pub async fn run(self, stop: CancellationToken) {
-        let mut tasks = JoinSet::new();
-        for file in &self.intake.files {
-            let source = self.queues.source(file.key.clone());
-            tasks.spawn(follow(file.clone(), source, self.intake.clone()));
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut declared = self.intake.files.watch();
+        loop {
+            let files = declared.borrow_and_update().clone();
+            self.match_up(&files);
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                Some(Ok((key, mark))) = self.tasks.join_next() => self.ended(key, mark),
+                _changed = declared.changed() => {}
+            }
         }
-        stop.cancelled().await;
+    }
+
+    /// Begins and ends readers, so that those run whose files are declared.
+    fn match_up(&mut self, files: &BTreeMap<SourceKey, FileSource>) {
+        for (key, reader) in self.readers.iter().filter(|(key, _)| !files.contains_key(key)) {
+            reader.cancel();
+            self.intake.states.remove(key);
+        }
+        for (key, file) in files {
+            // One that was declared anew before its reader ended begins after that.
+            if !self.readers.contains_key(key) {
+                let end = CancellationToken::new();
+                self.readers.insert(key.clone(), end.clone());
+                let left = self.left.iter().position(|(of, _)| of == key).and_then(|at| self.left.remove(at));
+                let source = self.queues.source(key.clone());
+                let mark = left.map(|(_, mark)| mark);
+                self.tasks.spawn(follow(file.clone(), source, self.intake.clone(), mark, end));
+            }
+        }
+    }
+
+    fn ended(&mut self, key: SourceKey, mark: Option<Mark>) {
+        self.readers.remove(&key);
+        self.intake.states.remove(&key);
+        self.intake.workloads.gone(&key);
+        self.left.extend(mark.map(|mark| (key, mark)));
+        if self.left.len() > LEFT {
+            self.left.pop_front();
+        }
     }
 }
 
-async fn follow(file: FileSource, source: Source, intake: Intake) {
-    let mark = stored_mark(&file, &intake).await;
+/// Reads a file until `end`; answers after which line that was.
+async fn follow(
+    file: FileSource,
+    source: Source,
+    intake: Intake,
+    left: Option<Mark>,
+    end: CancellationToken,
+) -> (SourceKey, Option<Mark>) {
+    intake.workloads.tell(&file.key, &file.workload);
+    let mark = match left {
+        Some(left) => Some(left),
+        None => end.run_until_cancelled(stored_mark(&file, &intake)).await.flatten(),
+    };
     let mut tail = Tail::new(file.clone(), mark);
     let mut every = tokio::time::interval(POLL);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let of_a_look = (file.limits.bytes_per_second / 4).max(1);
-    loop {
-        every.tick().await;
+    while end.run_until_cancelled(every.tick()).await.is_some() {
         let mut left = of_a_look;
         while left > 0 {
             let looked = spawn_blocking(move || {
@@ -162,16 +256,20 @@ async fn follow(file: FileSource, source: Source, intake: Intake) {
                 (tail, looked)
             });
             // It panics never, and is not cancelled.
-            let Ok((back, looked)) = looked.await else { return };
+            let Ok((back, looked)) = looked.await else { return (file.key, None) };
             tail = back;
-            tell(&file.key, &intake.states, &looked.doing);
+            if !end.is_cancelled() {
+                tell(&file.key, &intake.states, &looked.doing);
+            }
             left = left.saturating_sub(looked.bytes);
+            // What was read is given, so that the mark holds.
             source.push(looked.entries).await;
-            if looked.doing != Doing::Reading {
+            if looked.doing != Doing::Reading || end.is_cancelled() {
                 break;
             }
         }
     }
+    (file.key, tail.mark())
 }
 
 /// Says what changed, once.
@@ -181,7 +279,7 @@ fn tell(key: &SourceKey, states: &States, doing: &Doing) {
         Doing::Missing => SourceState::Waiting { why: "the file does not exist".to_owned() },
         Doing::Refused { why } => SourceState::Refused { why: why.clone() },
     };
-    if states.all().get(key) != Some(&state) {
+    if states.of(key).as_ref() != Some(&state) {
         match &state {
             SourceState::Refused { why } | SourceState::Waiting { why } => {
                 tracing::warn!(source = %key, why, "a log file is not read");

@@ -181,14 +181,15 @@ impl Drop for Source {
 
 #[cfg(test)]
 mod tests {
-    use overseer_provider_port::{LogStream, LogTime};
+    use overseer_logstore::Stream;
+    use overseer_provider_port::LogTime;
     use tokio::time::{Duration, timeout};
 
     use super::*;
 
     fn entry(source: &Source, number: u8, length: usize) -> Entry {
         let text = vec![number; length];
-        let line = Line { source: source.key.clone(), at: LogTime(0), stream: LogStream::Stdout, text, cut: false };
+        let line = Line { source: source.key.clone(), at: LogTime(0), stream: Stream::Stdout, text, cut: false };
         Entry { line: Some(line), dropped: None, position: LogPosition::from_bytes(&[number]).unwrap() }
     }
 

@@ -94,6 +94,7 @@ impl Collector {
             "listing_every_s": 2,
             "log_keep_days": 90,
             "log_keep_days_of": {},
+            "log_roots": [],
         });
         let config = serde_json::from_value(config).unwrap();
         let built = overseer_collector::build(base, config, folder.path()).await.unwrap();

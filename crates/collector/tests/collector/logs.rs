@@ -9,9 +9,10 @@ use async_trait::async_trait;
 use overseer_bus::InProcess;
 use overseer_collector::logs::files::{FileSource, Limits};
 use overseer_collector::logs::{Batch, Intake, Positions, Sink, SinkError, SourceKey, SourceState, States};
+use overseer_logstore::Stream;
 use overseer_model::ServiceName;
 use overseer_provider_docker::DockerObserve;
-use overseer_provider_port::{LogPosition, LogStream};
+use overseer_provider_port::LogPosition;
 use overseer_runtime::{Base, Health, Peers, Relay, RunError, Secret, run_until_stopped};
 use overseer_storage::{Db, Durability, Location};
 use overseer_testkit::{Docker, until};
@@ -27,13 +28,13 @@ struct Store(Arc<Mutex<Kept>>);
 #[derive(Default)]
 struct Kept {
     offered: usize,
-    lines: BTreeMap<SourceKey, Vec<(LogStream, String)>>,
+    lines: BTreeMap<SourceKey, Vec<(Stream, String)>>,
     marks: HashMap<SourceKey, LogPosition>,
     largest: usize,
 }
 
 impl Store {
-    fn of(&self, key: &SourceKey, stream: LogStream) -> Vec<String> {
+    fn of(&self, key: &SourceKey, stream: Stream) -> Vec<String> {
         let kept = self.0.lock().unwrap();
         let lines = kept.lines.get(key).into_iter().flatten();
         lines.filter(|(of, _)| *of == stream).map(|(_, text)| text.clone()).collect()
@@ -45,7 +46,7 @@ impl Store {
 
 #[async_trait]
 impl Sink for Store {
-    async fn accept(&self, batch: &Batch) -> Result<(), SinkError> {
+    async fn accept(&self, batch: &Arc<Batch>) -> Result<(), SinkError> {
         let mut kept = self.0.lock().unwrap();
         kept.offered += 1;
         if kept.offered.is_multiple_of(3) {
@@ -99,7 +100,7 @@ impl Collector {
             positions: Arc::new(store.clone()),
             retention: Duration::from_secs(3600),
             states: states.clone(),
-            files,
+            files: files.into_iter().collect(),
         };
         let built = overseer_collector::build_with(base, Duration::from_secs(2), observe, Some(intake)).await.unwrap();
         let running = tokio::spawn(run_until_stopped(vec![built], vec![], stop.clone()));
@@ -147,24 +148,22 @@ async fn each_line_comes_once_over_restarts_of_the_collector_and_of_the_containe
         collector = Collector::start(&docker, folder.path(), &store, vec![]).await;
     }
     until("all lines", SOON, async || (store.count(&key) >= 6000).then_some(())).await;
-    assert_eq!(store.of(&key, LogStream::Stdout), numbers(3000));
+    assert_eq!(store.of(&key, Stream::Stdout), numbers(3000));
     let errors: Vec<String> = numbers(3000).iter().map(|number| format!("e{number}")).collect();
-    assert_eq!(store.of(&key, LogStream::Stderr), errors);
-    assert_eq!(store.of(&old, LogStream::Stdout), numbers(100));
+    assert_eq!(store.of(&key, Stream::Stderr), errors);
+    assert_eq!(store.of(&old, Stream::Stdout), numbers(100));
 
-    until("its end is seen", SOON, async || {
-        (collector.states.all().get(&key) == Some(&SourceState::Ended)).then_some(())
-    })
-    .await;
+    until("its end is seen", SOON, async || (collector.states.of(&key) == Some(SourceState::Ended)).then_some(()))
+        .await;
     docker.run(&["start", &id]).await;
     until("the second run", SOON, async || (store.count(&key) >= 12_000).then_some(())).await;
-    assert_eq!(store.of(&key, LogStream::Stdout), [numbers(3000), numbers(3000)].concat());
+    assert_eq!(store.of(&key, Stream::Stdout), [numbers(3000), numbers(3000)].concat());
 
     let (gone, gone_key) = run(&docker, "gone", &[], "seq 0 999").await;
     until("all of it", SOON, async || (store.count(&gone_key) >= 1000).then_some(())).await;
     docker.run(&["rm", "--force", &gone]).await;
     until("its reader is gone", SOON, async || (!collector.states.all().contains_key(&gone_key)).then_some(())).await;
-    assert_eq!(store.of(&gone_key, LogStream::Stdout), numbers(1000));
+    assert_eq!(store.of(&gone_key, Stream::Stdout), numbers(1000));
     collector.stop().await;
 }
 
@@ -181,11 +180,9 @@ async fn the_death_of_the_engine_is_waited_out() {
     until("lines after it", SOON, async || (store.count(&key) > before + 1000).then_some(())).await;
     docker.run(&["stop", "--time", "0", &id]).await;
     let all = stored(&docker, &id).await;
-    until("all that the engine has", SOON, async || {
-        (store.of(&key, LogStream::Stdout).len() >= all.len()).then_some(())
-    })
-    .await;
-    assert!(store.of(&key, LogStream::Stdout) == all, "the engine's log and ours differ");
+    until("all that the engine has", SOON, async || (store.of(&key, Stream::Stdout).len() >= all.len()).then_some(()))
+        .await;
+    assert!(store.of(&key, Stream::Stdout) == all, "the engine's log and ours differ");
     collector.stop().await;
 }
 
@@ -199,7 +196,7 @@ async fn a_flood_delays_nobody_else() {
     let (_, quiet) = run(&docker, "quiet", &[], slowly).await;
     until("all of the quiet one", SOON, async || (store.count(&quiet) == 10).then_some(())).await;
     // Its last line is at most some seconds old, while the flood goes on.
-    let last: u64 = store.of(&quiet, LogStream::Stdout).last().unwrap().parse().unwrap();
+    let last: u64 = store.of(&quiet, Stream::Stdout).last().unwrap().parse().unwrap();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     assert!(now - last <= 3, "{} s late", now - last);
     assert!(store.0.lock().unwrap().largest < 2 << 20, "batches are bounded");
@@ -215,12 +212,12 @@ async fn what_cannot_be_read_is_a_state_and_files_are_read_beside_containers() {
     let file = file.unwrap();
     let collector = Collector::start(&docker, folder.path(), &store, vec![file.clone()]).await;
     let (_, none) = run(&docker, "none", &["--log-driver", "none"], "sleep 3600").await;
-    let refused = until("the state", SOON, async || match collector.states.all().remove(&none) {
+    let refused = until("the state", SOON, async || match collector.states.of(&none) {
         Some(SourceState::Refused { why }) => Some(why),
         _ => None,
     });
     assert!(refused.await.contains("log driver `none`"));
-    let waiting = collector.states.all().remove(file.key());
+    let waiting = collector.states.of(file.key());
     assert_eq!(waiting, Some(SourceState::Waiting { why: "the file does not exist".into() }));
     std::fs::write(logs.join("app.log"), "one\ntwo\n").unwrap();
     until("the file's lines", SOON, async || (store.count(file.key()) == 2).then_some(())).await;
@@ -230,6 +227,6 @@ async fn what_cannot_be_read_is_a_state_and_files_are_read_beside_containers() {
     std::fs::write(logs.join("app.log"), "three\n").unwrap();
     let collector = Collector::start(&docker, folder.path(), &store, vec![file.clone()]).await;
     until("the new file's", SOON, async || (store.count(file.key()) == 3).then_some(())).await;
-    assert_eq!(store.of(file.key(), LogStream::Stdout), ["one", "two", "three"]);
+    assert_eq!(store.of(file.key(), Stream::File), ["one", "two", "three"]);
     collector.stop().await;
 }

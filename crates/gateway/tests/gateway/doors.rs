@@ -42,7 +42,7 @@ async fn every_method_answers_the_same_by_rest_and_by_grpc() {
 
 async fn answers_the_same(house: &House) {
     assert!(outside().len() > 10);
-    for method in outside() {
+    for method in outside().into_iter().filter(|method| !method.descriptor.is_server_streaming()) {
         let (verb, path, json) = call_of(method, "pln_1");
         let (status, by_rest) = house.rest(verb, &path, token_for(method), "").await;
         assert_eq!(status, 200, "{path}: {by_rest}");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::response::Response;
 use http_body_util::BodyExt;
 use overseer_bus::Bus;
 use overseer_contract::{Event, EventPayload, v1};
@@ -11,7 +12,7 @@ use overseer_model::{EventId, Timestamp};
 use crate::house::{House, VIEWER, read, rest};
 
 /// An open stream, read event by event.
-struct Reader {
+pub struct Reader {
     body: Body,
     text: String,
 }
@@ -22,14 +23,17 @@ impl Reader {
         if let Some(last) = last {
             request.headers_mut().insert("last-event-id", last.parse().unwrap());
         }
-        let response = house.send(request).await;
+        Self::of(house.send(request).await)
+    }
+
+    pub fn of(response: Response) -> Self {
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         Self { body: response.into_body(), text: String::new() }
     }
 
     /// The lines of the next event; `None` at the end.
-    async fn next(&mut self) -> Option<Vec<String>> {
+    pub async fn next(&mut self) -> Option<Vec<String>> {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
                 let event = event.lines().map(str::to_owned).collect();

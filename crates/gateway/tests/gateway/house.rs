@@ -7,8 +7,10 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use futures::stream::{self, StreamExt};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use http_body_util::{BodyExt, Full};
+use http_body::Frame;
+use http_body_util::{BodyExt, Full, StreamBody};
 use overseer_bus::{Bus, InProcess};
 use overseer_contract::v1::{self, AuthenticateRequest};
 use overseer_contract::{Contract, Method, Owner};
@@ -190,35 +192,64 @@ pub fn token_for(method: &Method) -> &'static str {
         Permission::Public => "",
         Permission::Read => VIEWER,
         Permission::Approve => APPROVER,
-        Permission::Audit | Permission::Internal => ADMIN,
+        Permission::Audit | Permission::Configure | Permission::Internal => ADMIN,
     }
 }
 
+/// How a stream of a stand-in ends after two messages; the request says it as its workload.
+pub const ENDLESS: &str = "endless";
+pub const BROKEN: &str = "broken";
+/// As when the service dies.
+pub const DYING: &str = "dying";
+
 /// Answers any method of the contract.
 async fn stand_in(State(tokens): State<Tokens>, request: Request) -> Response {
+    let is_stream = Contract::get().method(request.uri().path()).unwrap().descriptor.is_server_streaming();
     match answer(&tokens, request).await {
-        Ok(message) => {
-            let ok = HeaderMap::from_iter([("grpc-status".parse().unwrap(), HeaderValue::from_static("0"))]);
-            let body = Full::new(framed(&message)).with_trailers(async { Some(Ok(ok)) });
-            ([(header::CONTENT_TYPE, "application/grpc")], Body::new(body)).into_response()
-        }
+        Ok((asked, message)) if is_stream => in_grpc(streamed(&asked, &message)),
+        Ok((_, message)) => in_grpc(Body::new(Full::new(framed(&message)).with_trailers(async { Some(Ok(ok())) }))),
         Err(status) => status.into_http::<Body>(),
     }
 }
 
-async fn answer(tokens: &Tokens, request: Request) -> Result<Vec<u8>, Status> {
+fn in_grpc(body: Body) -> Response {
+    ([(header::CONTENT_TYPE, "application/grpc")], body).into_response()
+}
+
+fn ok() -> HeaderMap {
+    HeaderMap::from_iter([("grpc-status".parse().unwrap(), HeaderValue::from_static("0"))])
+}
+
+fn streamed(asked: &DynamicMessage, message: &[u8]) -> Body {
+    let frames = stream::iter([framed(message), framed(message)].map(Frame::data));
+    let how = asked.get_field_by_name("workload").and_then(|how| how.as_str().map(str::to_owned)).unwrap_or_default();
+    let mut trailers = ok();
+    if how == BROKEN {
+        Status::from(Problem::new(Code::Conflict, "it broke", "mend it")).add_header(&mut trailers).unwrap();
+    }
+    let end = stream::once(async move {
+        if how == ENDLESS {
+            std::future::pending::<()>().await;
+        }
+        if how == DYING { Err(std::io::Error::other("the service died")) } else { Ok(Frame::trailers(trailers)) }
+    });
+    Body::new(StreamBody::new(frames.map(Ok).chain(end)))
+}
+
+/// What was asked, and the answer.
+async fn answer(tokens: &Tokens, request: Request) -> Result<(DynamicMessage, Vec<u8>), Status> {
     let method = Contract::get().method(request.uri().path()).unwrap();
     let actor = request.extensions().get::<Actor>().cloned().unwrap();
     assert!(request.headers().get(header::AUTHORIZATION).is_none(), "a token went further than the gateway");
     let body = request.into_body().collect().await.map_err(|error| Status::from_error(error.into()))?.to_bytes();
     let message = &body[5..];
+    let asked = DynamicMessage::decode(method.descriptor.input(), message).unwrap();
     if method.descriptor.name() == "Authenticate" {
         let AuthenticateRequest { token } = AuthenticateRequest::decode(message).unwrap();
         let role = tokens.lock().unwrap().get(&token).copied();
         let role = role.ok_or_else(|| Problem::new(Code::Unauthenticated, "unknown", "another"))?;
-        return Ok(v1::Actor { name: token, roles: vec![role.into()] }.encode_to_vec());
+        return Ok((asked, v1::Actor { name: token, roles: vec![role.into()] }.encode_to_vec()));
     }
-    let asked = DynamicMessage::decode(method.descriptor.input(), message).unwrap();
     let id = asked.get_field_by_name("id").and_then(|id| id.as_str().map(str::to_owned));
     if id.as_deref() == Some(MISSING) {
         return Err(Problem::not_found("thing", "the list").into());
@@ -227,7 +258,7 @@ async fn answer(tokens: &Tokens, request: Request) -> Result<Vec<u8>, Status> {
     if let (Some(id), true) = (id, sample.descriptor_has_text("id")) {
         sample.set_field_by_name("id", Value::String(id));
     }
-    Ok(sample.encode_to_vec())
+    Ok((asked, sample.encode_to_vec()))
 }
 
 trait HasText {

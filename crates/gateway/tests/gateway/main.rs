@@ -9,3 +9,4 @@ mod events;
 mod house;
 mod openapi;
 mod rest;
+mod streams;

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use commit::Queue;
+pub use read::Look;
 
 use crate::error::StoreError;
 use crate::manifest::{Manifest, Segment};

@@ -12,19 +12,22 @@ use crate::part::Part;
 use crate::query::{Aside, Cursor, Key, Matcher, Order, Page, Query};
 use crate::scan::{Wanted, in_memory, in_segment};
 use crate::segment::{ReadError, Source};
-use crate::types::{Group, Line, Nanos};
+use crate::types::{Line, Nanos};
 
-impl Store {
-    /// Answers `query`. Lines that are committed while it runs may be missing, all before are there.
-    ///
-    /// # Errors
-    /// When the regular expression cannot be used. A segment that cannot be read is no error: the page names it.
-    pub fn read(&self, query: &Query) -> Result<Page, StoreError> {
-        let matcher = Matcher::new(query.text.as_ref())?;
-        let after = query.after.as_ref().map(|cursor| cursor.0.clone());
-        let mut wanted = Wanted { query, matcher, after };
-        let mut page = Page::default();
-        let mut places = self.places(&wanted, &mut page)?;
+/// The store as it was at one moment, for one query. Later commits are not in it.
+pub struct Look<'a> {
+    store: &'a Store,
+    wanted: Wanted<'a>,
+    places: Vec<Place>,
+    page: Page,
+}
+
+impl Look<'_> {
+    /// Answers the query.
+    #[must_use]
+    pub fn read(self) -> Page {
+        let Self { store, mut wanted, mut places, mut page } = self;
+        let query = wanted.query;
         match query.order {
             Order::NewestFirst => places.sort_by_key(|place| std::cmp::Reverse(place.latest())),
             Order::OldestFirst => places.sort_by_key(Place::earliest),
@@ -40,7 +43,7 @@ impl Store {
                 Place::Sealed(segment) => {
                     page.looked_at.segments += 1;
                     page.looked_at.payload += segment.payload;
-                    match self.in_sealed(segment, &wanted) {
+                    match store.in_sealed(segment, &wanted) {
                         Ok(lines) => lines,
                         Err(why) => {
                             page.aside.extend(why);
@@ -55,25 +58,45 @@ impl Store {
         }
         wanted.after = None;
         cut(found, query, &mut page);
-        Ok(page)
+        page
+    }
+}
+
+impl Store {
+    /// Answers `query`. Lines that are committed while it runs may be missing, all before are there.
+    ///
+    /// # Errors
+    /// When the regular expression cannot be used. A segment that cannot be read is no error: the page names it.
+    pub fn read(&self, query: &Query) -> Result<Page, StoreError> {
+        Ok(self.look(query)?.read())
+    }
+
+    /// Takes hold of what is there now, which is soon done; reading it may take its time. Who keeps commits away
+    /// meanwhile knows exactly which commits the answer has.
+    ///
+    /// # Errors
+    /// When the regular expression cannot be used.
+    pub fn look<'a>(&'a self, query: &'a Query) -> Result<Look<'a>, StoreError> {
+        let matcher = Matcher::new(query.text.as_ref())?;
+        let after = query.after.as_ref().map(|cursor| cursor.0.clone());
+        let wanted = Wanted { query, matcher, after };
+        let mut page = Page::default();
+        let places = self.places(&wanted, &mut page)?;
+        Ok(Look { store: self, wanted, places, page })
     }
 
     /// What may hold wanted lines.
     fn places(&self, wanted: &Wanted, page: &mut Page) -> Result<Vec<Place>, StoreError> {
         let state = lock(&self.state)?;
-        let groups = &wanted.query.groups;
-        let has_group = |group: &Group| groups.is_empty() || groups.contains(group);
         let mut places = Vec::new();
         for segment in state.manifest.segments.values() {
-            if !has_group(&segment.group) || !wanted.overlaps(segment.earliest, segment.latest) {
+            if !wanted.query.has_group(&segment.group) || !wanted.overlaps(segment.earliest, segment.latest) {
                 page.looked_at.skipped += 1;
             } else if let Some(why) = state.aside.get(&segment.name) {
                 page.aside.push(Aside { name: segment.name.clone(), why: why.clone() });
-            } else if segment
-                .resources
-                .iter()
-                .any(|share| wanted.has_resource(&share.resource) && wanted.overlaps(share.earliest, share.latest))
-            {
+            } else if segment.resources.iter().any(|share| {
+                wanted.query.has_resource(&share.resource) && wanted.overlaps(share.earliest, share.latest)
+            }) {
                 places.push(Place::Sealed(segment.clone()));
             } else {
                 page.looked_at.skipped += 1;
@@ -81,7 +104,7 @@ impl Store {
         }
         let open = state.open.values().cloned().map(Arc::new);
         for part in open.chain(state.frozen.iter().cloned()) {
-            if has_group(&part.partition.group) && wanted.overlaps(part.earliest, part.latest) {
+            if wanted.query.has_group(&part.partition.group) && wanted.overlaps(part.earliest, part.latest) {
                 places.push(Place::Memory(part));
             }
         }

@@ -1,6 +1,8 @@
 //! Queries answer what a list of all lines, filtered and sorted, answers.
 
-use overseer_logstore::{Config, Group, Nanos, Order, Query, Rank, Record, Signature, Store, Stream, Text};
+use overseer_logstore::{
+    Config, Filter, Group, Line, Nanos, Order, Query, Rank, Record, Signature, Store, Stream, Text,
+};
 use proptest::prelude::*;
 
 use crate::place::{Place, START};
@@ -69,6 +71,20 @@ fn needle() -> impl Strategy<Value = Needle> {
 
 fn groups() -> [Group; 2] {
     ["one", "two"].map(|name| Group(name.to_owned()))
+}
+
+fn line(kept: &Kept) -> Line {
+    let Kept { time, group, resource, severity, signature, text } = kept.clone();
+    Line {
+        time: Nanos(time),
+        group: groups()[group].clone(),
+        resource: RESOURCES[resource].to_owned(),
+        instance: String::new(),
+        stream: Stream::Stdout,
+        severity: Rank(severity),
+        signature: Signature(signature),
+        text: text.into_bytes(),
+    }
 }
 
 fn append(store: &Store, lines: &[Kept]) {
@@ -170,6 +186,8 @@ proptest! {
         };
         let key = |line: &Kept| (line.time, line.group, line.resource, line.severity, line.signature, line.text.clone());
         let mut expected: Vec<_> = all.iter().filter(wanted).map(key).collect();
+        let filter = Filter::new(query.clone()).unwrap();
+        prop_assert!(all.iter().all(|kept| filter.wants(&line(kept)) == wanted(&kept)), "a line alone is decided alike");
         let mut got = Vec::new();
         let mut times = Vec::new();
         loop {
@@ -201,6 +219,24 @@ proptest! {
         expected.sort();
         prop_assert_eq!(got, expected);
     }
+}
+
+/// Who takes hold of the store knows exactly which commits its answer has.
+#[test]
+fn a_look_has_what_was_committed_before_it_and_nothing_after() {
+    let place = Place::new();
+    let (store, _) = place.open();
+    let append = |text: &str| {
+        store.append(&[(&crate::place::group(), &[crate::place::record(START, text.as_bytes())])], &[]).unwrap();
+    };
+    append("sealed");
+    store.seal().unwrap();
+    append("in memory");
+    let query = Query { order: Order::OldestFirst, ..Query::default() };
+    let look = store.look(&query).unwrap();
+    append("later");
+    store.seal().unwrap();
+    assert_eq!(crate::place::texts(&look.read()), ["sealed", "in memory"]);
 }
 
 /// Lines of one time come back in the order they were appended in, and the pages' borders do not change that.

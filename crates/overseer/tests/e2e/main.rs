@@ -7,8 +7,10 @@
 mod bad_input;
 mod bus_loss;
 mod canary;
+mod follow;
 mod kills;
 mod logs;
+mod sources;
 mod the_loop;
 mod traces;
 

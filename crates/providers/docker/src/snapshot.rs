@@ -99,10 +99,11 @@ fn rule(policy: Option<RestartPolicy>) -> RestartRule {
     }
 }
 
+/// As long as any name: what takes names has a bound for them, and whoever starts a container writes its labels.
 fn workload(labels: Option<&HashMap<String, String>>, name: &str) -> String {
     let label = |key| labels.and_then(|labels| labels.get(key)).filter(|text| !text.is_empty());
     match (label(PROJECT), label(SERVICE)) {
-        (Some(project), Some(service)) => format!("{}/{}", plain(project, NAME), plain(service, NAME)),
+        (Some(project), Some(service)) => format!("{}/{}", plain(project, NAME / 2), plain(service, NAME / 2)),
         (Some(_) | None, Some(_) | None) => name.to_owned(),
     }
 }

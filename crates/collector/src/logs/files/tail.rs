@@ -6,7 +6,8 @@ use std::os::unix::fs::FileExt;
 use std::time::SystemTime;
 
 use flate2::read::MultiGzDecoder;
-use overseer_provider_port::{LONGEST_LINE, LogStream, LogTime};
+use overseer_logstore::Stream;
+use overseer_provider_port::{LONGEST_LINE, LogTime};
 use rustix::fs::fstat;
 
 use super::FileSource;
@@ -81,6 +82,11 @@ impl Tail {
             empty: Vec::new(),
             day: Day::default(),
         }
+    }
+
+    /// After the last line that was given.
+    pub fn mark(&self) -> Option<Mark> {
+        self.mark
     }
 
     /// Reads at most so many bytes on, and a chunk more.
@@ -241,7 +247,7 @@ impl Tail {
             look.entries.push(if self.day.bytes > self.source.limits.bytes_per_day {
                 Entry { line: None, dropped: Some((DropReason::Volume, bytes + dropped)), position }
             } else {
-                let line = Line { source: key.clone(), at, stream: LogStream::Stdout, text, cut: dropped > 0 };
+                let line = Line { source: key.clone(), at, stream: Stream::File, text, cut: dropped > 0 };
                 Entry { line: Some(line), dropped: (dropped > 0).then_some((DropReason::LongLine, dropped)), position }
             });
         }

@@ -296,6 +296,15 @@ fn only_plain_places_below_a_root_can_be_declared() {
     for path in ["app.log", "", "/var/log/../../etc/passwd", "/var/log/./app.log", "/var/log//app.log", "/var/log/a/"] {
         assert!(matches!(declare(path), Err(BadFile::NotPlain { .. })), "{path}");
     }
+    for path in ["/var/log/a\nb", "/var/log/\u{202e}gol", "/var/log/a\0"] {
+        assert!(matches!(declare(path), Err(BadFile::NotPlain { .. })), "{path:?}");
+    }
+    assert_eq!(declare(&format!("/var/log/{}", "ü/".repeat(400) + "x.log")), Err(BadFile::TooLong));
+    let of = |workload: &str| FileSource::declare(workload, Path::new("/var/log/a"), &roots, Limits::default());
+    assert!(of("shop/web").is_ok() && of(&"ü".repeat(200)).is_ok());
+    for workload in ["", " ", " web", "web ", "a:b", "a\nb", "a\u{200b}", "a\0", &"x".repeat(201)] {
+        assert_eq!(of(workload), Err(BadFile::Workload), "{workload:?}");
+    }
 }
 
 #[test]
