@@ -106,7 +106,8 @@ pub async fn build(base: Base, config: CollectorConfig, folder: &Path) -> Result
         states: States::default(),
         files: Declared::default(),
     };
-    let readers = Readers { files: intake.files.clone(), states: intake.states.clone(), workloads };
+    let (files, states) = (intake.files.clone(), intake.states.clone());
+    let readers = Readers { files, states, workloads, retention: retention.clone() };
     let sources = Sources::open(base.db.clone(), config.log_roots.clone(), readers).await?;
     let (stop, db, maintained) = (base.stop.clone(), base.db.clone(), archive.clone());
     let (site, kept) = (base.site.clone(), archive.clone());

@@ -17,6 +17,7 @@ use overseer_storage::{Db, StoreError, audit};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use tokio::sync::Mutex;
 
+use crate::archive::{Days, Retention};
 use crate::logs::files::{BadFile, Declared, FileSource, Limits, is_root};
 use crate::logs::{Report, SourceKey, SourceState, States, Workloads};
 use store::Row;
@@ -34,6 +35,8 @@ pub struct Source {
     pub workload: Arc<str>,
     pub key: SourceKey,
     pub report: Report,
+    /// How long its lines are kept.
+    pub keep: Days,
 }
 
 /// Who asks for a change.
@@ -49,6 +52,7 @@ struct Inner {
     files: Declared,
     states: States,
     workloads: Workloads,
+    retention: Retention,
     /// Held over a change of the table and of the readers, so that both see the same order.
     changing: Mutex<()>,
 }
@@ -58,6 +62,7 @@ pub struct Readers {
     pub files: Declared,
     pub states: States,
     pub workloads: Workloads,
+    pub retention: Retention,
 }
 
 impl Sources {
@@ -73,8 +78,8 @@ impl Sources {
             );
             return Err(BuildError::Config { what, source: None });
         }
-        let Readers { files, states, workloads } = readers;
-        let inner = Inner { db, roots, files, states, workloads, changing: Mutex::default() };
+        let Readers { files, states, workloads, retention } = readers;
+        let inner = Inner { db, roots, files, states, workloads, retention, changing: Mutex::default() };
         for row in inner.rows().await? {
             match inner.declare(&row.workload, &row.path) {
                 Ok(file) => inner.begin(file),
@@ -125,7 +130,8 @@ impl Sources {
             .take(usize::try_from(page.size).unwrap_or_default())
             .map(|(key, report)| {
                 let workload = self.0.workloads.of(&key);
-                Source { id: ids.get(&key).copied(), workload, key, report }
+                let keep = self.0.retention.of(&workload);
+                Source { id: ids.get(&key).copied(), workload, key, report, keep }
             })
             .collect();
         let next = page.next(&sources, |last| utf8_percent_encode(last.key.as_str(), ESCAPED).to_string());
@@ -154,7 +160,8 @@ impl Inner {
     fn source(&self, row: &Row) -> Option<Source> {
         let key = row.key();
         let report = self.states.all().remove(&key)?;
-        Some(Source { id: Some(row.id), workload: row.workload.as_str().into(), key, report })
+        let keep = self.retention.of(&row.workload);
+        Some(Source { id: Some(row.id), workload: row.workload.as_str().into(), key, report, keep })
     }
 
     async fn rows(&self) -> Result<Vec<Row>, StoreError> {

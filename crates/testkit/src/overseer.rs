@@ -63,7 +63,7 @@ impl Overseer {
             docker: Docker::start().await,
             hook,
             nats,
-            postgres: postgres,
+            postgres,
             exe: exe.to_owned(),
             folder,
             ports,

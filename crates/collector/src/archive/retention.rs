@@ -34,6 +34,10 @@ impl fmt::Display for Days {
 }
 
 impl Days {
+    pub fn count(self) -> u32 {
+        self.0
+    }
+
     /// What is older was kept long enough: whole days.
     pub fn end(self, now: Timestamp) -> Timestamp {
         Day::of(now).back(self.0).begin()

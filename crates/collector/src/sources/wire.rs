@@ -7,7 +7,7 @@ use crate::logs::{DropReason, Report, SourceState};
 
 impl From<Source> for v1::LogSource {
     fn from(source: Source) -> Self {
-        let Source { id, workload, key, report: Report { state, dropped } } = source;
+        let Source { id, workload, key, report: Report { state, dropped }, keep } = source;
         let (state, why) = match state {
             SourceState::Following => (v1::LogSourceState::Following, String::new()),
             SourceState::Waiting { why } => (v1::LogSourceState::Waiting, why),
@@ -24,6 +24,7 @@ impl From<Source> for v1::LogSource {
             state: state.into(),
             why,
             dropped: dropped.collect(),
+            keep_days: keep.count(),
         }
     }
 }
