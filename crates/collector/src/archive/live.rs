@@ -218,7 +218,10 @@ mod tests {
         let (committer, store) = (live.clone(), stored.clone());
         let committing = tokio::task::spawn_blocking(move || {
             for number in 0..COUNT {
-                let commit = || Ok::<_, Infallible>(*lock(&store) = number + 1);
+                let commit = || {
+                    *lock(&store) = number + 1;
+                    Ok::<_, Infallible>(())
+                };
                 committer.commit(commit, std::iter::once(line(number, 1))).unwrap();
             }
         });
