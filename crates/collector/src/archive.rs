@@ -19,7 +19,7 @@ mod retention;
 mod take;
 mod tallies;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -165,6 +165,35 @@ impl Archive {
                 return Ok(None);
             }
             Ok(Some(inner.store.delete_before(&Selector::Group(days.group()), nanos(end))?))
+        })
+        .await?
+    }
+
+    /// The containers of which it is known how far they were read.
+    ///
+    /// # Errors
+    /// When the store cannot be used.
+    pub async fn containers(&self) -> Result<HashSet<String>, ArchiveError> {
+        let inner = self.0.clone();
+        let marks = tokio::task::spawn_blocking(move || inner.store.marks()).await??;
+        Ok(marks.keys().filter_map(|key| SourceKey::container_of(&key.0)).map(str::to_owned).collect())
+    }
+
+    /// Forgets how far containers were read that are gone for good.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn forget(&self, gone: HashSet<String>) -> Result<(), ArchiveError> {
+        let inner = self.0.clone();
+        tokio::task::spawn_blocking(move || {
+            let keys: Vec<SourceKey> = gone.iter().map(|id| SourceKey::container(id)).collect();
+            let mut learned = inner.learned();
+            let marks: Vec<_> = keys.iter().map(|key| (MarkKey(key.to_string()), Vec::new())).collect();
+            inner.store.append(&[], &marks)?;
+            for key in &keys {
+                learned.sources.remove(key);
+            }
+            Ok(())
         })
         .await?
     }

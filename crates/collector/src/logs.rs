@@ -62,7 +62,11 @@ impl SourceKey {
     /// The id of a container; `None` of a file.
     #[must_use]
     pub fn container_id(&self) -> Option<&str> {
-        self.0.strip_prefix("container:")
+        Self::container_of(&self.0)
+    }
+    /// The id of the container that a key in text names.
+    pub(crate) fn container_of(key: &str) -> Option<&str> {
+        key.strip_prefix("container:")
     }
 }
 impl fmt::Display for SourceKey {

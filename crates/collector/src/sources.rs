@@ -4,6 +4,8 @@
 //! it. A file whose folder is not allowed any more stays declared, is refused and not read.
 
 mod store;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::collections::HashMap;

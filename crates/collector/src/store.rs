@@ -1,5 +1,7 @@
 //! The collector's tables: facts in their order, and what is known of each resource.
 
+use std::collections::HashSet;
+
 use overseer_contract::{Event, TraceParent, v1};
 use overseer_model::{Fact, FactId, ResourceState, Site, Timestamp};
 use overseer_runtime::Page;
@@ -122,6 +124,17 @@ impl Store {
         let until = state::get(&mut reader.conn(), TOLD_UNTIL).await?.and_then(|text| text.parse().ok());
         let known = rows.into_iter().map(Known::try_from).collect::<Result<_, _>>()?;
         Ok((known, until.map(Timestamp::from_micros)))
+    }
+
+    /// The ids of all that is known, also of what was removed lately; `None` before the first full listing.
+    pub async fn ids(&self) -> Result<Option<HashSet<String>>, StoreError> {
+        if !self.was_listed().await? {
+            return Ok(None);
+        }
+        let mut reader = self.db.reader().await?;
+        let ids: Vec<String> = on!(&mut reader.conn(), c =>
+            sqlx::query_scalar("SELECT id FROM resources").fetch_all(c).await)?;
+        Ok(Some(ids.into_iter().collect()))
     }
 
     /// Whether a full listing was ever committed.

@@ -14,7 +14,7 @@ pub struct GatewayConfig {
     pub wrong_tokens_per_s: u32,
     /// Wrong tokens that one address may send at once after a pause.
     pub wrong_tokens_burst: u32,
-    /// Most readers of `/api/v1/events` at once.
+    /// Most readers of `/api/v1/events` and of other streams at once.
     pub subscriptions: u32,
 }
 

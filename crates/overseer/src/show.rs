@@ -150,11 +150,18 @@ pub fn log_source_removed(answer: &Answer) -> anyhow::Result<String> {
 fn source_table(sources: &[pb::LogSource]) -> String {
     let row = |source: &pb::LogSource| {
         let state = word(source.state().as_str_name(), "LOG_SOURCE_STATE_");
-        let state = if source.why.is_empty() { state } else { format!("{state}: {}", source.why) };
-        let (keep, dropped) = (format!("{} days", source.keep_days), dropped(&source.dropped));
-        vec![source.id.clone(), source.workload.clone(), short(&source.instance), keep, state, dropped]
+        vec![
+            source.id.clone(),
+            source.workload.clone(),
+            short(&source.instance),
+            format!("{} days", source.keep_days),
+            state,
+            dropped(&source.dropped),
+            source.why.clone(),
+        ]
     };
-    table(&["ID", "WORKLOAD", "SOURCE", "KEPT", "STATE", "NOT KEPT"], &sources.iter().map(row).collect::<Vec<_>>())
+    let head = ["ID", "WORKLOAD", "SOURCE", "KEPT", "STATE", "NOT KEPT", "WHY"];
+    table(&head, &sources.iter().map(row).collect::<Vec<_>>())
 }
 
 /// The id of a container as engines show it.

@@ -211,6 +211,31 @@ mod tests {
         assert_eq!(numbers(&mut again).await, [7]);
     }
 
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_there_and_what_came_meet_without_a_gap_or_an_overlap() {
+        const COUNT: i64 = 20_000;
+        let (live, stored) = (Arc::new(Live::default()), Arc::new(Mutex::new(0)));
+        let (committer, store) = (live.clone(), stored.clone());
+        let committing = tokio::task::spawn_blocking(move || {
+            for number in 0..COUNT {
+                let commit = || {
+                    *lock(&store) = number + 1;
+                    Ok::<_, Infallible>(())
+                };
+                committer.commit(commit, std::iter::once(line(number, 1))).unwrap();
+            }
+        });
+        let mut met = Vec::new();
+        while !committing.is_finished() {
+            let (seen, mut follower) = live.join(|| Ok::<_, Infallible>(*lock(&stored))).unwrap();
+            met.push(seen);
+            if seen < COUNT {
+                assert_eq!(numbers(&mut follower).await, [seen]);
+            }
+        }
+        assert!(met.iter().collect::<std::collections::BTreeSet<_>>().len() > 2, "{met:?}");
+    }
+
     #[tokio::test]
     async fn who_is_too_slow_is_told_how_much_it_missed_and_goes_on() {
         let live = Arc::new(Live::default());

@@ -1,8 +1,11 @@
 //! Deletes lines that were kept long enough, never before what they say is in a signed summary.
 //!
+//! What is known of containers that are gone goes as well.
+//!
 //! The order: every count is in the tables, the month's summary is stored, then the lines go. A round that fails
 //! anywhere deletes nothing more, and is done again in an hour.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use overseer_model::{Site, Timestamp};
@@ -12,6 +15,7 @@ use super::documents;
 use super::month::Day;
 use super::sign::Signer;
 use crate::archive::{Archive, ArchiveError, Retention};
+use crate::store::Store;
 
 /// How long summaries are kept.
 const SUMMARIES_KEPT: Duration = Duration::from_secs(366 * 24 * 3600);
@@ -49,8 +53,20 @@ impl Retire {
                 None => tracing::info!(%days, "old log lines are still being counted; they are deleted later"),
             }
         }
+        self.forget_containers().await?;
         let oldest = Day::of(self.retention.longest().end(now)).month();
         documents::prune(&self.db, oldest, now - SUMMARIES_KEPT).await?;
+        Ok(())
+    }
+
+    async fn forget_containers(&self) -> Result<(), RetireError> {
+        // In this order: whatever is read is known before its first line.
+        let read = self.archive.containers().await?;
+        let Some(known) = Store::new(self.db.clone(), self.site.clone()).ids().await? else { return Ok(()) };
+        let gone: HashSet<String> = read.difference(&known).cloned().collect();
+        if !gone.is_empty() {
+            self.archive.forget(gone).await?;
+        }
         Ok(())
     }
 }

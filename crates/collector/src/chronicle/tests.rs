@@ -1,6 +1,6 @@
 //! From committed lines to what the bus is told, with both databases, over the death of either side.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::record::Recorder;
 use super::summary::Linked;
 use super::{After, Day, Retire, Signer, documents};
 use crate::archive::{Archive, Days, Retention, Saving, summary_signer};
-use crate::logs::{Batch, Line, Sink, SourceKey, Workloads};
+use crate::logs::{Batch, Line, Positions, Sink, SourceKey, Workloads};
 
 const MINUTE: i64 = 60_000_000;
 /// 2026-11-21 00:00 UTC.
@@ -351,5 +351,19 @@ async fn nothing_is_deleted_before_its_summary_is_stored() {
         let november: v1::LogSummary = overseer_contract::from_json(&november.document).unwrap();
         assert_eq!(november.events, 3 * 10 + 1, "what came late is in it");
         assert_eq!(november.incidents.len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn the_place_of_a_container_that_is_gone_is_forgotten() {
+    let [place, _] = places().await;
+    let mut site = Collector::open(&place).await;
+    site.log_of("web", &[(0, "took 1 ms")]).await;
+    site.log_of("gone", &[(0, "took 1 ms")]).await;
+    assert_eq!(site.archive.containers().await.unwrap(), HashSet::from(["web".to_owned(), "gone".to_owned()]));
+    site.archive.forget(HashSet::from(["gone".to_owned()])).await.unwrap();
+    for (container, known) in [("web", true), ("gone", false)] {
+        let position = site.archive.position(&SourceKey::container(container)).await.unwrap();
+        assert_eq!(position.is_some(), known, "{container}");
     }
 }

@@ -6,6 +6,8 @@
 //! `NAME.1`, `NAME-20261121`, `NAME.2.gz` and the like beside it. A line without end at the end of a file that was rotated
 //! away is a line.
 //!
+//! Files are declared and removed while their readers run. One that is declared anew is read on where it was left.
+//!
 //! Not promised:
 //! - `copytruncate` loses what is written between the copy and the truncation; nothing can be done about it here.
 //! - A file that is emptied without a copy loses what was not read yet. A look every [`POLL`] bounds that.

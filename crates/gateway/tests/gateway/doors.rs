@@ -66,6 +66,9 @@ async fn refuses_the_same(house: &House) {
         (APPROVE, "x", VIEWER, Code::Forbidden),
         (APPROVE, "x", ADMIN, Code::Forbidden),
         ("/overseer.v1.AuditService/ListAudit", "", APPROVER, Code::Forbidden),
+        ("/overseer.v1.LogService/CreateLogSource", "", VIEWER, Code::Forbidden),
+        ("/overseer.v1.LogService/CreateLogSource", "", APPROVER, Code::Forbidden),
+        ("/overseer.v1.LogService/DeleteLogSource", "x", APPROVER, Code::Forbidden),
         (DELIVERIES, "", VIEWER, Code::Unavailable),
     ] {
         let (verb, rest_path, json) = call_of(method(path), id);

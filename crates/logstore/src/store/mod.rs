@@ -111,7 +111,13 @@ impl State {
     }
 
     fn take(&mut self, number: u64, commit: wal::Commit) {
-        self.marks.extend(commit.marks);
+        for (key, value) in commit.marks {
+            if value.is_empty() {
+                self.marks.remove(&key);
+            } else {
+                self.marks.insert(key, value);
+            }
+        }
         for batch in &commit.groups {
             for (partition, range, text) in days(batch) {
                 // Up to the floor they are in a segment already.
@@ -143,7 +149,8 @@ fn lock<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>, StoreError> {
 
 impl Store {
     /// Commits lines and marks together, all or nothing. When it returns they are durable, and searches find them. Calls
-    /// that come at the same time share one write to the disk. The order of equal times is that of the calls.
+    /// that come at the same time share one write to the disk. The order of equal times is that of the calls. An empty
+    /// mark is none: its key is forgotten.
     ///
     /// When too much is unsealed, sealing is done here, and takes its time.
     ///

@@ -117,3 +117,16 @@ fn too_much_in_memory_is_sealed() {
     assert!(store.segments().unwrap().len() >= 10);
     assert_eq!(store.read(&everything()).unwrap().lines.len(), 500);
 }
+
+#[test]
+fn an_empty_mark_is_forgotten_for_good() {
+    let place = Place::new();
+    let (store, _) = place.open();
+    let (one, other) = (MarkKey("one".to_owned()), MarkKey("other".to_owned()));
+    store.append(&[], &[(one.clone(), b"1".to_vec()), (other.clone(), b"2".to_vec())]).unwrap();
+    store.append(&[], &[(one.clone(), Vec::new())]).unwrap();
+    assert_eq!((store.mark(&one).unwrap(), store.marks().unwrap().len()), (None, 1));
+    drop(store);
+    let (store, _) = place.open();
+    assert_eq!(store.marks().unwrap().into_keys().collect::<Vec<_>>(), [other]);
+}

@@ -21,6 +21,11 @@ impl Declared {
         self.0.send_modify(|files| drop(files.remove(key)));
     }
 
+    #[cfg(test)]
+    pub(crate) fn now(&self) -> BTreeMap<SourceKey, FileSource> {
+        self.0.borrow().clone()
+    }
+
     pub(super) fn watch(&self) -> watch::Receiver<BTreeMap<SourceKey, FileSource>> {
         self.0.subscribe()
     }
