@@ -42,10 +42,12 @@
 //! Words that vary while the rest of the line stays are slots: Drain (He et al., ICWS 2017), Brain (Yu et al., TSC
 //! 2023). How results are scored: Zhu et al., ICSE-SEIP 2019; Khan et al., ICSE 2022; Jiang et al., ISSTA 2024.
 
+mod atoms;
 mod blocks;
 mod hash;
 mod header;
 mod join;
+mod knowledge;
 mod learn;
 mod miner;
 mod public;

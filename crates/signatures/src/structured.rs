@@ -1,8 +1,10 @@
 //! Lines that are JSON objects or logfmt: known by their keys and their message; every other value is a value,
 //! whatever its letters.
 
+use crate::atoms::{Atoms, Kind};
+use crate::blocks::Blocks;
 use crate::hash;
-use crate::scan::{Atoms, Kind, scan};
+use crate::scan::scan;
 use crate::severity::Severity;
 
 /// What a key says of its value.
@@ -22,7 +24,7 @@ fn key_of(name: &[u8]) -> Key {
 }
 
 /// Atoms of a JSON object, and its severity where a key tells it. `None`, and no atoms, when the line is not one.
-pub(crate) fn json(line: &[u8], start: usize, atoms: &mut Atoms) -> Option<Option<Severity>> {
+pub(crate) fn json(line: &[u8], blocks: &Blocks, start: usize, atoms: &mut Atoms) -> Option<Option<Severity>> {
     let text = line.trim_ascii_end();
     if line.get(start) != Some(&b'{') || text.last() != Some(&b'}') {
         return None;
@@ -31,7 +33,7 @@ pub(crate) fn json(line: &[u8], start: usize, atoms: &mut Atoms) -> Option<Optio
     while let Some(&byte) = text.get(at) {
         match byte {
             b'"' => {
-                let end = string_end(text, at + 1)?;
+                let end = string_end(text, blocks, at + 1)?;
                 let after = end + 1 + spaces(text, end + 1);
                 let content = text.get(at + 1..end).unwrap_or_default();
                 if text.get(after) == Some(&b':') {
@@ -44,14 +46,14 @@ pub(crate) fn json(line: &[u8], start: usize, atoms: &mut Atoms) -> Option<Optio
                 match key {
                     Key::Message => {
                         atoms.mark(at, at + 1, b'"');
-                        scan(text, at + 1, end, atoms);
+                        scan(text, blocks, at + 1, end, atoms);
                         atoms.mark(end, end + 1, b'"');
                     }
                     Key::Level => severity = severity.or(Severity::named(content)),
                     Key::Other => {}
                 }
                 if key != Key::Message {
-                    atoms.value(at + 1, end, 0);
+                    atoms.value(at + 1, end);
                 }
                 at = end + 1;
             }
@@ -61,7 +63,7 @@ pub(crate) fn json(line: &[u8], start: usize, atoms: &mut Atoms) -> Option<Optio
             }
             b' ' | b'\t' => at += 1,
             _ => {
-                let length = text.iter().skip(at).take_while(|byte| !b",}] \t\"{[:".contains(byte)).count();
+                let length = text.iter().skip(at).take_while(|byte| !ends_literal(**byte)).count();
                 if length == 0 {
                     atoms.clear();
                     return None;
@@ -70,7 +72,7 @@ pub(crate) fn json(line: &[u8], start: usize, atoms: &mut Atoms) -> Option<Optio
                 if key == Key::Level {
                     severity = severity.or(Severity::numbered(content));
                 }
-                atoms.value(at, at + length, 0);
+                atoms.value(at, at + length);
                 at += length;
             }
         }
@@ -78,8 +80,13 @@ pub(crate) fn json(line: &[u8], start: usize, atoms: &mut Atoms) -> Option<Optio
     Some(severity)
 }
 
+#[inline(always)]
+fn ends_literal(byte: u8) -> bool {
+    matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'"' | b'{' | b'[' | b':')
+}
+
 /// Atoms of a logfmt line (`key=value key="more words"`) that has a message, and its severity.
-pub(crate) fn logfmt(line: &[u8], start: usize, atoms: &mut Atoms) -> Option<Option<Severity>> {
+pub(crate) fn logfmt(line: &[u8], blocks: &Blocks, start: usize, atoms: &mut Atoms) -> Option<Option<Severity>> {
     let text = line.get(start..)?;
     if !begins_with_pair(text) || !has_message(text) {
         return None;
@@ -91,10 +98,10 @@ pub(crate) fn logfmt(line: &[u8], start: usize, atoms: &mut Atoms) -> Option<Opt
             atoms.space(at, at + blank);
             at += blank;
         }
-        let name = line.iter().skip(at).take_while(|byte| !b"= \t\"".contains(byte)).count();
+        let name = line.iter().skip(at).take_while(|byte| !matches!(byte, b'=' | b' ' | b'\t' | b'"')).count();
         if name == 0 || line.get(at + name) != Some(&b'=') {
-            let end = at + line.iter().skip(at).take_while(|byte| !b" \t".contains(byte)).count();
-            scan(line, at, end, atoms);
+            let end = at + line.iter().skip(at).take_while(|byte| !matches!(byte, b' ' | b'\t')).count();
+            scan(line, blocks, at, end, atoms);
             at = end;
             continue;
         }
@@ -104,24 +111,24 @@ pub(crate) fn logfmt(line: &[u8], start: usize, atoms: &mut Atoms) -> Option<Opt
         at += name + 1;
         let quoted = line.get(at) == Some(&b'"');
         let (from, end, next) = if quoted {
-            let end = string_end(line, at + 1).unwrap_or(line.len());
+            let end = string_end(line, blocks, at + 1).unwrap_or(line.len());
             (at + 1, end, (end + 1).min(line.len()))
         } else {
-            let end = at + line.iter().skip(at).take_while(|byte| !b" \t".contains(byte)).count();
+            let end = at + line.iter().skip(at).take_while(|byte| !matches!(byte, b' ' | b'\t')).count();
             (at, end, end)
         };
         let content = line.get(from..end).unwrap_or_default();
         match key_of(name_text) {
             Key::Message => {
                 atoms.mark(from, from, b'"');
-                scan(line, from, end, atoms);
+                scan(line, blocks, from, end, atoms);
                 atoms.mark(end, end, b'"');
             }
             Key::Level => {
                 severity = severity.or(Severity::named(content));
-                atoms.value(from, end, 0);
+                atoms.value(from, end);
             }
-            Key::Other => atoms.value(from, end, 0),
+            Key::Other => atoms.value(from, end),
         }
         at = next;
     }
@@ -129,7 +136,10 @@ pub(crate) fn logfmt(line: &[u8], start: usize, atoms: &mut Atoms) -> Option<Opt
 }
 
 fn begins_with_pair(text: &[u8]) -> bool {
-    let name = text.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"_.-@".contains(byte)).count();
+    let name = text
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'@'))
+        .count();
     name > 0 && text.get(name) == Some(&b'=')
 }
 
@@ -142,15 +152,16 @@ fn has_message(text: &[u8]) -> bool {
 }
 
 fn spaces(text: &[u8], at: usize) -> usize {
-    text.iter().skip(at).take_while(|byte| b" \t\r\n".contains(byte)).count()
+    text.iter().skip(at).take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).count()
 }
 
 /// Index of the quote that ends a string whose content begins at `start`.
-fn string_end(text: &[u8], start: usize) -> Option<usize> {
+#[inline]
+fn string_end(text: &[u8], blocks: &Blocks, start: usize) -> Option<usize> {
     let mut at = start;
     loop {
-        at += memchr::memchr2(b'"', b'\\', text.get(at..)?)?;
-        if text.get(at) == Some(&b'"') {
+        at = blocks.next_quote(at)?;
+        if text.get(at)? == &b'"' {
             return Some(at);
         }
         at += 2;
