@@ -43,6 +43,8 @@ pub(crate) struct Atoms {
     /// One byte for each atom: a mark's own, or what stands for the others.
     outline: Box<[u8; MOST]>,
     length: usize,
+    /// The outline's last bytes, the latest lowest: memory that was just written byte by byte is slow to read at once.
+    recent: u32,
     /// Hashes of the words.
     words: Box<[u64; MOST]>,
     word_count: usize,
@@ -63,6 +65,7 @@ impl Default for Atoms {
             atoms: Box::new([Atom::NONE; MOST]),
             outline: Box::new([0; MOST]),
             length: 0,
+            recent: 0,
             words: Box::new([0; MOST]),
             word_count: 0,
             protocol: None,
@@ -73,6 +76,7 @@ impl Default for Atoms {
 impl Atoms {
     pub fn clear(&mut self) {
         self.length = 0;
+        self.recent = 0;
         self.word_count = 0;
         self.protocol = None;
     }
@@ -141,36 +145,53 @@ impl Atoms {
             *room = Atom { kind, start: start as u32, end: end as u32, hash };
             *outline = stands_for;
             self.length += 1;
+            self.recent = self.recent << 8 | u32::from(stands_for);
         }
     }
 
     /// Adds a value, or lengthens the value before it when only a separator stands between.
     #[inline(always)]
     pub fn value(&mut self, start: usize, end: usize) {
-        let place = match self.outline() {
-            [.., outline::VALUE, separator] if joins(*separator) => self.length.wrapping_sub(2),
-            [.., outline::VALUE, mark, outline::SPACE] if joins(*mark) => self.length.wrapping_sub(3),
-            [.., outline::VALUE] => self.length.wrapping_sub(1),
-            _ => return self.push(Kind::Value, outline::VALUE, start, end, 0),
+        let [_, third, second, last] = self.recent.to_be_bytes();
+        let behind = if last == outline::VALUE {
+            0
+        } else if second == outline::VALUE && joins(last) {
+            1
+        } else if third == outline::VALUE && last == outline::SPACE && joins(second) {
+            2
+        } else {
+            return self.push(Kind::Value, outline::VALUE, start, end, 0);
         };
-        if let Some(value) = self.atoms.get_mut(place) {
+        self.recent >>= 8 * behind;
+        self.length = self.length.saturating_sub(behind);
+        if let Some(value) = self.atoms.get_mut(self.length.wrapping_sub(1)) {
             value.end = end as u32;
-            self.length = place + 1;
         }
     }
 
     /// The octets of a hardware or network address may be letters only.
     pub fn ends_with_value_and_colon(&self) -> bool {
-        self.outline().ends_with(&[outline::VALUE, b':'])
+        matches!(self.recent.to_be_bytes(), [.., outline::VALUE, b':'])
     }
 
     pub fn ends_with_free_bracket(&self) -> bool {
-        self.outline().ends_with(&[outline::SPACE, b'('])
+        matches!(self.recent.to_be_bytes(), [.., outline::SPACE, b'('])
     }
 }
+
+#[expect(clippy::indexing_slicing, reason = "the compiler runs it")]
+static JOINS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut rest: &[u8] = b" ,:;|&.";
+    while let [separator, behind @ ..] = rest {
+        table[*separator as usize] = true;
+        rest = behind;
+    }
+    table
+};
 
 /// Whether values on both sides of it are one.
 #[inline(always)]
 pub(crate) fn joins(separator: u8) -> bool {
-    matches!(separator, outline::SPACE | b',' | b':' | b';' | b'|' | b'&' | b'.')
+    JOINS.get(usize::from(separator)).copied().unwrap_or_default()
 }

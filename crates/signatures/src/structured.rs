@@ -88,7 +88,7 @@ fn ends_literal(byte: u8) -> bool {
 /// Atoms of a logfmt line (`key=value key="more words"`) that has a message, and its severity.
 pub(crate) fn logfmt(line: &[u8], blocks: &Blocks, start: usize, atoms: &mut Atoms) -> Option<Option<Severity>> {
     let text = line.get(start..)?;
-    if !begins_with_pair(text) || !has_message(text) {
+    if !begins_with_pair(text, blocks.token(start).length) || !has_message(text) {
         return None;
     }
     let (mut at, mut severity) = (start, None);
@@ -135,12 +135,9 @@ pub(crate) fn logfmt(line: &[u8], blocks: &Blocks, start: usize, atoms: &mut Ato
     Some(severity)
 }
 
-fn begins_with_pair(text: &[u8]) -> bool {
-    let name = text
-        .iter()
-        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'@'))
-        .count();
-    name > 0 && text.get(name) == Some(&b'=')
+fn begins_with_pair(text: &[u8], length: usize) -> bool {
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'@');
+    length > 0 && text.get(length) == Some(&b'=') && text.iter().take(length).all(part)
 }
 
 fn has_message(text: &[u8]) -> bool {
