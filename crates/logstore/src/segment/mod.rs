@@ -1,6 +1,7 @@
 //! A segment: the lines of one day and group in one Parquet file, by template.
 
 mod choose;
+mod columns;
 mod encode;
 pub mod find;
 mod read;
