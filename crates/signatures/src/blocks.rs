@@ -11,8 +11,6 @@ pub(crate) struct Window {
     pub digits: u64,
     /// Dots and slashes: what stands around them tells what a token is.
     pub joints: u64,
-    /// Double quotes, and the backslashes that may escape them.
-    pub quotes: u64,
 }
 
 /// What begins at a place and goes on to the next stop.
@@ -26,51 +24,55 @@ pub(crate) struct Token {
     pub leaders: bool,
 }
 
-/// Windows on a whole text.
+/// Windows on a part of a line.
 #[derive(Default)]
-pub(crate) struct Blocks(Vec<Window>);
+pub(crate) struct Blocks {
+    /// Where the part begins.
+    base: usize,
+    windows: Vec<Window>,
+    /// Only read where they are asked for.
+    pub quotes: Quotes,
+}
 
 /// Behind the end of a text.
-const END: Window = Window { stops: u64::MAX, digits: 0, joints: 0, quotes: 0 };
+const END: Window = Window { stops: u64::MAX, digits: 0, joints: 0 };
 
 impl Window {
     fn of(block: &[u8; BLOCK]) -> Self {
         Self {
-            stops: bits(&block.map(|byte| u8::from(is_space(byte) | is_mark(byte)))),
+            stops: bits(&block.map(|byte| u8::from(is_stop(byte)))),
             digits: bits(&block.map(|byte| u8::from(byte.wrapping_sub(b'0') < 10))),
             joints: bits(&block.map(|byte| u8::from((byte == b'.') | (byte == b'/')))),
-            quotes: bits(&block.map(|byte| u8::from((byte == b'"') | (byte == b'\\')))),
         }
     }
 }
 
 impl Blocks {
-    pub fn read(&mut self, text: &[u8]) {
-        self.0.clear();
+    /// Reads the part of a line that begins at `base`.
+    pub fn read(&mut self, line: &[u8], base: usize) {
+        let text = line.get(base..).unwrap_or_default();
+        self.base = base;
+        self.windows.clear();
         let (blocks, rest) = text.as_chunks::<BLOCK>();
-        self.0.extend(blocks.iter().map(Window::of));
+        self.windows.extend(blocks.iter().map(Window::of));
         if !rest.is_empty() {
-            let mut block = [b' '; BLOCK];
-            if let Some(room) = block.get_mut(..rest.len()) {
-                room.copy_from_slice(rest);
-            }
-            self.0.push(Window::of(&block));
+            self.windows.push(Window::of(&padded(rest)));
         }
         // So that each place in the text has a window that is full.
-        self.0.push(END);
+        self.windows.push(END);
     }
 
     /// The 64 places from `at` on.
     #[inline(always)]
     fn window(&self, at: usize) -> Window {
+        let at = at.wrapping_sub(self.base);
         let (word, shift) = (at / BLOCK, (at % BLOCK) as u32);
-        let Some([low, high]) = self.0.get(word..word + 2) else { return END };
+        let Some([low, high]) = self.windows.get(word..word + 2) else { return END };
         let join = |low: u64, high: u64| low >> shift | high << 1 << (BLOCK as u32 - 1 - shift);
         Window {
             stops: join(low.stops, high.stops),
             digits: join(low.digits, high.digits),
             joints: join(low.joints, high.joints),
-            quotes: join(low.quotes, high.quotes),
         }
     }
 
@@ -105,21 +107,56 @@ impl Blocks {
             }
         }
     }
+}
+
+/// Where the double quotes of a text are, and the backslashes that may escape them.
+#[derive(Default)]
+pub(crate) struct Quotes(Vec<u64>);
+
+impl Quotes {
+    pub fn read(&mut self, text: &[u8]) {
+        let quotes = |block: &[u8; BLOCK]| bits(&block.map(|byte| u8::from((byte == b'"') | (byte == b'\\'))));
+        let (blocks, rest) = text.as_chunks::<BLOCK>();
+        self.0.clear();
+        self.0.extend(blocks.iter().map(quotes));
+        if !rest.is_empty() {
+            self.0.push(quotes(&padded(rest)));
+        }
+    }
 
     /// The first double quote or backslash at or behind `at`.
     #[inline(always)]
-    pub fn next_quote(&self, mut at: usize) -> Option<usize> {
-        loop {
-            let quotes = self.window(at).quotes;
-            if quotes != 0 {
-                return Some(at + quotes.trailing_zeros() as usize);
-            }
-            at += BLOCK;
-            if at / BLOCK >= self.0.len() {
-                return None;
-            }
+    pub fn next(&self, at: usize) -> Option<usize> {
+        let mut word = at / BLOCK;
+        let mut bits = self.0.get(word)? & (u64::MAX << (at % BLOCK));
+        while bits == 0 {
+            word += 1;
+            bits = *self.0.get(word)?;
         }
+        Some(word * BLOCK + bits.trailing_zeros() as usize)
     }
+}
+
+/// The end of a text, with blanks behind.
+fn padded(rest: &[u8]) -> [u8; BLOCK] {
+    let mut block = [b' '; BLOCK];
+    if let Some(room) = block.get_mut(..rest.len()) {
+        room.copy_from_slice(rest);
+    }
+    block
+}
+
+/// Blank or mark, with as few comparisons as possible.
+#[inline(always)]
+const fn is_stop(byte: u8) -> bool {
+    (byte.wrapping_sub(b'\t') < 5)
+        | (byte.wrapping_sub(b' ') < 3)
+        | (byte.wrapping_sub(b'&') < 4)
+        | (byte == b',')
+        | (byte.wrapping_sub(b':') < 6)
+        | (byte == b'[')
+        | (byte == b']')
+        | (byte.wrapping_sub(b'{') < 3)
 }
 
 #[inline(always)]
@@ -155,10 +192,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn bits_say_what_the_bytes_say(text in proptest::collection::vec(any::<u8>(), 0..300), at in 0usize..300) {
-            let at = at.min(text.len());
+        fn bits_say_what_the_bytes_say(text in proptest::collection::vec(any::<u8>(), 0..300), base in 0usize..99, at in 0usize..300) {
+            let base = base.min(text.len());
+            let at = (base + at).min(text.len());
             let mut blocks = Blocks::default();
-            blocks.read(&text);
+            blocks.read(&text, base);
             let rest = &text[at..];
             let token = blocks.token(at);
             let expected = rest.split(|byte| is_space(*byte) || is_mark(*byte)).next().unwrap();
@@ -167,7 +205,9 @@ mod tests {
             prop_assert_eq!(token.joint, expected.iter().any(|byte| b"./".contains(byte)));
             prop_assert!(token.leaders || !expected.windows(2).any(|pair| pair == b".."));
             let quote = rest.iter().position(|byte| b"\"\\".contains(byte));
-            prop_assert_eq!(blocks.next_quote(at), quote.map(|offset| at + offset));
+            let mut quotes = Quotes::default();
+            quotes.read(&text);
+            prop_assert_eq!(quotes.next(at), quote.map(|offset| at + offset));
         }
     }
 }

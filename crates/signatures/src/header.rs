@@ -57,6 +57,18 @@ pub fn header(line: &[u8]) -> Header {
     Header { message: walk.at, ..walk.header }
 }
 
+/// Whether [`header`] finds a time.
+pub(crate) fn is_timed(line: &[u8]) -> bool {
+    if matches!(line.first(), None | Some(b'{' | b' ' | b'\t' | 0)) {
+        return false;
+    }
+    match first_stamp(line) {
+        Some((_, stamp)) if stamp.bare => header(line).time.is_some(),
+        Some(_) => true,
+        None => klog(line).is_some(),
+    }
+}
+
 /// `I0301 00:00:48.450987       1 cache.go:301] message`
 fn klog(line: &[u8]) -> Option<Header> {
     let severity = Severity::lettered(*line.first()?).filter(|_| line.get(1..5).is_some_and(|day| digits(day) == 4))?;
@@ -91,9 +103,12 @@ fn first_stamp(line: &[u8]) -> Option<(usize, stamp::Stamp)> {
             // An access log has its time behind the client: it is all message.
             return (piece == 0 || !stamp.clf).then_some((at + bracket, stamp));
         }
-        let end = token_end(line, at);
-        let token = line.get(at..end)?;
-        if token != b"-" && !digits_anywhere(token) {
+        let (mut end, mut digit) = (at, false);
+        while let Some(&byte) = line.get(end).filter(|byte| !matches!(byte, b' ' | b'\t')) {
+            digit |= byte.is_ascii_digit();
+            end += 1;
+        }
+        if !digit && line.get(at..end) != Some(b"-") {
             return None;
         }
         at = end + blanks(line, end);
@@ -277,15 +292,14 @@ fn level_at(line: &[u8], at: usize, timed: bool) -> Option<(Severity, usize)> {
     let end = start + length;
     let next = line.get(end).copied().unwrap_or(b' ');
     let closed = bracket == 1 && next == b']';
+    let named = closed || is_upper(name) && matches!(next, b' ' | b':' | b'/' | b'|' | b'\t' | b']' | b',');
+    if !named || !(timed || closed || next == b':') {
+        return None;
+    }
     let severity = match name {
         [letter] if timed && !closed && matches!(next, b' ' | b'/') => Severity::lettered(*letter)?,
         _ => Severity::named(name)?,
     };
-    let upper = name.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-    let named = closed || upper && matches!(next, b' ' | b':' | b'/' | b'|' | b'\t' | b']' | b',');
-    if !named || !(timed || closed || next == b':') {
-        return None;
-    }
     Some(match next {
         // `INFO/ForkPoolWorker-1]`
         b'/' => {
@@ -295,6 +309,10 @@ fn level_at(line: &[u8], at: usize, timed: bool) -> Option<(Severity, usize)> {
         b']' | b':' | b'|' | b',' => (severity, end + 1),
         _ => (severity, end),
     })
+}
+
+fn is_upper(name: &[u8]) -> bool {
+    name.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
 /// A piece that may stand between a time and a level: a process, a host, a subsystem, a thread.

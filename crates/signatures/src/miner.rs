@@ -84,7 +84,6 @@ impl Miner {
         let Self { limits, knowledge, atoms, blocks } = self;
         let header = header(line);
         let line = line.trim_ascii_end();
-        blocks.read(line);
         let stated = cut(line, blocks, header.message, atoms);
         let failure = atoms.server_failure(line);
         let severity = stated.or(header.severity).or(failure.map(|_| Severity::Error));
@@ -137,12 +136,13 @@ impl Miner {
 }
 
 /// The line's message as atoms; the severity that a key of it tells.
-fn cut(line: &[u8], blocks: &Blocks, start: usize, atoms: &mut Atoms) -> Option<Severity> {
+fn cut(line: &[u8], blocks: &mut Blocks, start: usize, atoms: &mut Atoms) -> Option<Severity> {
     atoms.clear();
     if let Some(severity) = structured::json(line, blocks, start, atoms) {
         return severity;
     }
     atoms.clear();
+    blocks.read(line, start);
     if let Some(severity) = structured::logfmt(line, blocks, start, atoms) {
         return severity;
     }

@@ -24,11 +24,12 @@ fn key_of(name: &[u8]) -> Key {
 }
 
 /// Atoms of a JSON object, and its severity where a key tells it. `None`, and no atoms, when the line is not one.
-pub(crate) fn json(line: &[u8], blocks: &Blocks, start: usize, atoms: &mut Atoms) -> Option<Option<Severity>> {
+pub(crate) fn json(line: &[u8], blocks: &mut Blocks, start: usize, atoms: &mut Atoms) -> Option<Option<Severity>> {
     let text = line.trim_ascii_end();
     if line.get(start) != Some(&b'{') || text.last() != Some(&b'}') {
         return None;
     }
+    blocks.quotes.read(line);
     let (mut at, mut key, mut severity) = (start, Key::Other, None);
     while let Some(&byte) = text.get(at) {
         match byte {
@@ -46,6 +47,8 @@ pub(crate) fn json(line: &[u8], blocks: &Blocks, start: usize, atoms: &mut Atoms
                 match key {
                     Key::Message => {
                         atoms.mark(at, at + 1, b'"');
+                        let text = text.get(..end).unwrap_or_default();
+                        blocks.read(text, at + 1);
                         scan(text, blocks, at + 1, end, atoms);
                         atoms.mark(end, end + 1, b'"');
                     }
@@ -63,7 +66,8 @@ pub(crate) fn json(line: &[u8], blocks: &Blocks, start: usize, atoms: &mut Atoms
             }
             b' ' | b'\t' => at += 1,
             _ => {
-                let length = text.iter().skip(at).take_while(|byte| !ends_literal(**byte)).count();
+                let rest = text.get(at..).unwrap_or_default();
+                let length = rest.iter().position(|&byte| ends_literal(byte)).unwrap_or(rest.len());
                 if length == 0 {
                     atoms.clear();
                     return None;
@@ -86,11 +90,13 @@ fn ends_literal(byte: u8) -> bool {
 }
 
 /// Atoms of a logfmt line (`key=value key="more words"`) that has a message, and its severity.
-pub(crate) fn logfmt(line: &[u8], blocks: &Blocks, start: usize, atoms: &mut Atoms) -> Option<Option<Severity>> {
+pub(crate) fn logfmt(line: &[u8], blocks: &mut Blocks, start: usize, atoms: &mut Atoms) -> Option<Option<Severity>> {
     let text = line.get(start..)?;
     if !begins_with_pair(text, blocks.token(start).length) || !has_message(text) {
         return None;
     }
+    blocks.quotes.read(line);
+    let blocks = &*blocks;
     let (mut at, mut severity) = (start, None);
     while line.get(at).is_some() {
         let blank = spaces(line, at);
@@ -148,6 +154,7 @@ fn has_message(text: &[u8]) -> bool {
     named(b"msg=") || named(b"message=")
 }
 
+#[inline(always)]
 fn spaces(text: &[u8], at: usize) -> usize {
     text.iter().skip(at).take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).count()
 }
@@ -157,7 +164,7 @@ fn spaces(text: &[u8], at: usize) -> usize {
 fn string_end(text: &[u8], blocks: &Blocks, start: usize) -> Option<usize> {
     let mut at = start;
     loop {
-        at = blocks.next_quote(at)?;
+        at = blocks.quotes.next(at)?;
         if text.get(at)? == &b'"' {
             return Some(at);
         }
