@@ -87,7 +87,8 @@ fn klog(line: &[u8]) -> Option<Header> {
 /// `ERROR: message`, `[warn] message`: a level and nothing before it.
 fn level_first(line: &[u8]) -> Header {
     let mut walk = Walk { line, at: 0, stamped_again: false, header: Header::default() };
-    if walk.level() {
+    let letter_or_bracket = line.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'[');
+    if letter_or_bracket && walk.level() {
         walk.pieces();
     }
     walk.header.message = walk.at;
@@ -265,7 +266,7 @@ impl Walk<'_> {
             None => (token, end),
         };
         let colon = next != end || token.ends_with(b":");
-        if !is_name(name) || !(colon && has_capital_inside_or_mark(name) || dots(name) >= 2) {
+        if !(colon && has_capital_inside_or_mark(name) || dots(name) >= 2) || !is_name(name) {
             return false;
         }
         self.header.logger = Some(self.at..self.at + name.len());
@@ -324,8 +325,12 @@ fn says_who(token: &[u8]) -> bool {
 fn is_name(token: &[u8]) -> bool {
     !token.is_empty()
         && token.len() <= 128
-        && token.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._$-/@#:[]()".contains(byte))
         && token.first().is_some_and(u8::is_ascii_alphabetic)
+        && token.iter().all(|&byte| byte.is_ascii_alphanumeric() || is_name_mark(byte))
+}
+
+fn is_name_mark(byte: u8) -> bool {
+    matches!(byte, b'.' | b'_' | b'$' | b'-' | b'/' | b'@' | b'#' | b':' | b'[' | b']' | b'(' | b')')
 }
 
 /// What tells a logger from the first word of a message.

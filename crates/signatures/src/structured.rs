@@ -23,65 +23,70 @@ fn key_of(name: &[u8]) -> Key {
     }
 }
 
-/// Atoms of a JSON object, and its severity where a key tells it. `None`, and no atoms, when the line is not one.
+/// Atoms of a JSON object, and its severity where a key tells it. `None` when the line is not one; then the atoms mean nothing.
 pub(crate) fn json(line: &[u8], blocks: &mut Blocks, start: usize, atoms: &mut Atoms) -> Option<Option<Severity>> {
-    let text = line.trim_ascii_end();
-    if line.get(start) != Some(&b'{') || text.last() != Some(&b'}') {
+    if line.get(start) != Some(&b'{') || line.last() != Some(&b'}') {
         return None;
     }
     blocks.quotes.read(line);
     let (mut at, mut key, mut severity) = (start, Key::Other, None);
-    while let Some(&byte) = text.get(at) {
-        match byte {
+    while let Some(&byte) = line.get(at) {
+        at = match byte {
             b'"' => {
-                let end = string_end(text, blocks, at + 1)?;
-                let after = end + 1 + spaces(text, end + 1);
-                let content = text.get(at + 1..end).unwrap_or_default();
-                if text.get(after) == Some(&b':') {
+                let end = string_end(line, blocks, at + 1)?;
+                let after = end + 1 + spaces(line, end + 1);
+                let content = line.get(at + 1..end).unwrap_or_default();
+                if line.get(after) == Some(&b':') {
                     key = key_of(content);
                     atoms.word(Kind::Word, at, end + 1, hash::bytes(content));
                     atoms.mark(after, after + 1, b':');
-                    at = after + 1;
-                    continue;
-                }
-                match key {
-                    Key::Message => {
-                        atoms.mark(at, at + 1, b'"');
-                        let text = text.get(..end).unwrap_or_default();
-                        blocks.read(text, at + 1);
-                        scan(text, blocks, at + 1, end, atoms);
-                        atoms.mark(end, end + 1, b'"');
+                    after + 1
+                } else {
+                    if key == Key::Level {
+                        severity = severity.or(Severity::named(content));
                     }
-                    Key::Level => severity = severity.or(Severity::named(content)),
-                    Key::Other => {}
+                    if key == Key::Message {
+                        message(line, blocks, at + 1, end, atoms);
+                    } else {
+                        atoms.value(at + 1, end);
+                    }
+                    end + 1
                 }
-                if key != Key::Message {
-                    atoms.value(at + 1, end);
-                }
-                at = end + 1;
             }
             b'{' | b'}' | b'[' | b']' | b',' => {
                 atoms.mark(at, at + 1, byte);
-                at += 1;
+                at + 1
             }
-            b' ' | b'\t' => at += 1,
+            b' ' | b'\t' => at + 1,
             _ => {
-                let rest = text.get(at..).unwrap_or_default();
+                let rest = line.get(at..).unwrap_or_default();
                 let length = rest.iter().position(|&byte| ends_literal(byte)).unwrap_or(rest.len());
                 if length == 0 {
-                    atoms.clear();
                     return None;
                 }
-                let content = text.get(at..at + length).unwrap_or_default();
                 if key == Key::Level {
-                    severity = severity.or(Severity::numbered(content));
+                    severity = severity.or(rest.get(..length).and_then(Severity::numbered));
                 }
                 atoms.value(at, at + length);
-                at += length;
+                at + length
             }
+        };
+        // Mostly so, and a branch of its own is foreseen better.
+        if line.get(at) == Some(&b',') {
+            atoms.mark(at, at + 1, b',');
+            at += 1;
         }
     }
     Some(severity)
+}
+
+/// A message from `start` to `end`, between quotes.
+fn message(line: &[u8], blocks: &mut Blocks, start: usize, end: usize, atoms: &mut Atoms) {
+    atoms.mark(start - 1, start, b'"');
+    let line = line.get(..end).unwrap_or_default();
+    blocks.read(line, start);
+    scan(line, blocks, start, end, atoms);
+    atoms.mark(end, end + 1, b'"');
 }
 
 #[inline(always)]
