@@ -16,7 +16,7 @@ use crate::variable::{Variable, variables};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Limits {
     /// Signatures that are known at a time, at least 64. When there are more, those used least are forgotten. One
-    /// takes about 1 KB.
+    /// takes less than 1 KB.
     pub signatures: usize,
 }
 
