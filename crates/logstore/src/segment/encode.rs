@@ -289,9 +289,10 @@ impl<'a, 'b> Block<'a, 'b> {
             Kind::Int => epoch(get(0), time(0)),
             _ => None,
         };
-        let apart = |at: usize, refer| zigzag((get(at) as i64).wrapping_sub(clock_of(time(at), what.kind, refer)));
+        let clock = clock_of(what.kind, own.unwrap_or(Refer::Zero));
+        let apart = |at: usize| zigzag((get(at) as i64).wrapping_sub(clock(time(at))));
         if let Some(refer) = own {
-            consider(cost(len, |at| apart(at, refer)), refer);
+            consider(cost(len, apart), refer);
         }
         let (least, refer) = best;
         // A dictionary pays when values come back.
@@ -307,7 +308,7 @@ impl<'a, 'b> Block<'a, 'b> {
         }
         let mut list: Vec<u64> = match refer {
             Refer::Previous => (0..len).map(step).collect(),
-            Refer::Day | Refer::Epoch(_) => (0..len).map(|at| apart(at, refer)).collect(),
+            Refer::Day | Refer::Epoch(_) => (0..len).map(apart).collect(),
             Refer::Zero | Refer::Table | Refer::Codes(_) => column.to_vec(),
         };
         if refer != Refer::Previous && list.iter().all(|value| Some(value) == list.first()) {
@@ -328,12 +329,16 @@ impl<'a, 'b> Block<'a, 'b> {
     }
 }
 
-/// What a clock or a counter of time units would show at `time`.
-pub fn clock_of(time: i64, kind: Kind, refer: Refer) -> i64 {
-    match (refer, kind) {
-        (Refer::Day, Kind::Clock(digits, _)) => time.rem_euclid(DAY) / 10i64.pow(9 - u32::from(digits.min(9))),
-        (Refer::Day, _) => time.rem_euclid(DAY),
-        (Refer::Epoch(unit), _) => time.div_euclid(i64::try_from(unit).unwrap_or(i64::MAX)),
+/// What a clock or a counter of time units would show at a time.
+pub fn clock_of(kind: Kind, refer: Refer) -> impl Fn(i64) -> i64 {
+    let unit = match (refer, kind) {
+        (Refer::Day, Kind::Clock(digits, _)) => 10i64.pow(9 - u32::from(digits.min(9))),
+        (Refer::Epoch(unit), _) => i64::try_from(unit).unwrap_or(i64::MAX).max(1),
+        _ => 1,
+    };
+    move |time| match refer {
+        Refer::Day => time.rem_euclid(DAY) / unit,
+        Refer::Epoch(_) => time.div_euclid(unit),
         _ => 0,
     }
 }

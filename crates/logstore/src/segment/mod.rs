@@ -6,9 +6,11 @@ mod encode;
 pub mod find;
 mod read;
 mod rows;
+mod values;
 
 pub use encode::{Lines, write_block};
-pub use read::{Block, Coded, Layout, Printer, ReadError, Source, footer, or_corrupt};
+pub use read::{Block, Layout, ReadError, Source, footer, or_corrupt};
+pub use values::{Coded, Printer};
 
 use crate::parquet::RowGroup;
 
