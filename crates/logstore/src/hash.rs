@@ -19,6 +19,11 @@ pub fn of(text: &[u8]) -> u64 {
     hash.finish()
 }
 
+/// The hash of two numbers.
+pub fn pair(a: u64, b: u64) -> u64 {
+    fold(fold(a).rotate_left(29) ^ b)
+}
+
 #[derive(Default)]
 pub struct Fold(u64);
 

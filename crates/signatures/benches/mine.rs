@@ -6,15 +6,16 @@
 
 use std::fmt::Write;
 
-use overseer_signatures::{Limits, Miner};
+use overseer_signatures::{Joiner, Limits, Miner, Role};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["speed", file] => speed(file),
+        ["speed", file] => speed(file, mine),
+        ["events", file] => speed(file, events),
         ["growth", file] => growth(file),
         ["hostile", lines] => hostile(lines.parse().unwrap()),
-        _ => panic!("usage: mine speed FILE | growth FILE | hostile LINES"),
+        _ => panic!("usage: mine speed FILE | events FILE | growth FILE | hostile LINES"),
     }
 }
 
@@ -39,10 +40,24 @@ fn mine(miner: &mut Miner, data: &[u8], most: usize) -> (usize, f64) {
     (count, busy() - before)
 }
 
+/// As the collector does it: what continues an event is not mined.
+fn events(miner: &mut Miner, data: &[u8], most: usize) -> (usize, f64) {
+    let before = busy();
+    let mut joiner = Joiner::default();
+    let mut count = 0;
+    for line in lines(data).take(most) {
+        if joiner.feed(line) == Role::Head {
+            miner.observe(line);
+        }
+        count += 1;
+    }
+    (count, busy() - before)
+}
+
 /// Prints lines per second of processor time.
-fn speed(file: &str) {
+fn speed(file: &str, run: fn(&mut Miner, &[u8], usize) -> (usize, f64)) {
     let data = std::fs::read(file).unwrap();
-    let (count, seconds) = mine(&mut Miner::default(), &data, usize::MAX);
+    let (count, seconds) = run(&mut Miner::default(), &data, usize::MAX);
     println!("{:.0}", count as f64 / seconds);
 }
 

@@ -30,6 +30,14 @@ pub(crate) fn bytes(text: &[u8]) -> u64 {
 /// A map whose keys are hashes already. The process's own random factor keeps hostile lines from choosing a bucket.
 pub(crate) type HashedMap<V> = HashMap<u64, V, Keyed>;
 
+/// Removes entries from a map that new ones follow soon. `HashMap::retain` would leave marks where they were, and the
+/// map would double for them.
+pub(crate) fn retain<V>(map: &mut HashedMap<V>, mut keep: impl FnMut(&u64, &mut V) -> bool) {
+    let mut kept: Vec<(u64, V)> = map.drain().collect();
+    kept.retain_mut(|(key, value)| keep(key, value));
+    map.extend(kept);
+}
+
 #[derive(Clone, Copy)]
 pub(crate) struct Keyed(u64);
 

@@ -57,6 +57,18 @@ pub fn header(line: &[u8]) -> Header {
     Header { message: walk.at, ..walk.header }
 }
 
+/// Whether [`header`] finds a time.
+pub(crate) fn is_timed(line: &[u8]) -> bool {
+    if matches!(line.first(), None | Some(b'{' | b' ' | b'\t' | 0)) {
+        return false;
+    }
+    match first_stamp(line) {
+        Some((_, stamp)) if stamp.bare => header(line).time.is_some(),
+        Some(_) => true,
+        None => klog(line).is_some(),
+    }
+}
+
 /// `I0301 00:00:48.450987       1 cache.go:301] message`
 fn klog(line: &[u8]) -> Option<Header> {
     let severity = Severity::lettered(*line.first()?).filter(|_| line.get(1..5).is_some_and(|day| digits(day) == 4))?;
@@ -75,7 +87,8 @@ fn klog(line: &[u8]) -> Option<Header> {
 /// `ERROR: message`, `[warn] message`: a level and nothing before it.
 fn level_first(line: &[u8]) -> Header {
     let mut walk = Walk { line, at: 0, stamped_again: false, header: Header::default() };
-    if walk.level() {
+    let letter_or_bracket = line.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'[');
+    if letter_or_bracket && walk.level() {
         walk.pieces();
     }
     walk.header.message = walk.at;
@@ -91,9 +104,12 @@ fn first_stamp(line: &[u8]) -> Option<(usize, stamp::Stamp)> {
             // An access log has its time behind the client: it is all message.
             return (piece == 0 || !stamp.clf).then_some((at + bracket, stamp));
         }
-        let end = token_end(line, at);
-        let token = line.get(at..end)?;
-        if token != b"-" && !digits_anywhere(token) {
+        let (mut end, mut digit) = (at, false);
+        while let Some(&byte) = line.get(end).filter(|byte| !matches!(byte, b' ' | b'\t')) {
+            digit |= byte.is_ascii_digit();
+            end += 1;
+        }
+        if !digit && line.get(at..end) != Some(b"-") {
             return None;
         }
         at = end + blanks(line, end);
@@ -250,7 +266,7 @@ impl Walk<'_> {
             None => (token, end),
         };
         let colon = next != end || token.ends_with(b":");
-        if !is_name(name) || !(colon && has_capital_inside_or_mark(name) || dots(name) >= 2) {
+        if !(colon && has_capital_inside_or_mark(name) || dots(name) >= 2) || !is_name(name) {
             return false;
         }
         self.header.logger = Some(self.at..self.at + name.len());
@@ -277,15 +293,14 @@ fn level_at(line: &[u8], at: usize, timed: bool) -> Option<(Severity, usize)> {
     let end = start + length;
     let next = line.get(end).copied().unwrap_or(b' ');
     let closed = bracket == 1 && next == b']';
+    let named = closed || is_upper(name) && matches!(next, b' ' | b':' | b'/' | b'|' | b'\t' | b']' | b',');
+    if !named || !(timed || closed || next == b':') {
+        return None;
+    }
     let severity = match name {
         [letter] if timed && !closed && matches!(next, b' ' | b'/') => Severity::lettered(*letter)?,
         _ => Severity::named(name)?,
     };
-    let upper = name.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-    let named = closed || upper && matches!(next, b' ' | b':' | b'/' | b'|' | b'\t' | b']' | b',');
-    if !named || !(timed || closed || next == b':') {
-        return None;
-    }
     Some(match next {
         // `INFO/ForkPoolWorker-1]`
         b'/' => {
@@ -297,6 +312,10 @@ fn level_at(line: &[u8], at: usize, timed: bool) -> Option<(Severity, usize)> {
     })
 }
 
+fn is_upper(name: &[u8]) -> bool {
+    name.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
 /// A piece that may stand between a time and a level: a process, a host, a subsystem, a thread.
 fn says_who(token: &[u8]) -> bool {
     let lower = token.iter().any(u8::is_ascii_lowercase);
@@ -306,8 +325,12 @@ fn says_who(token: &[u8]) -> bool {
 fn is_name(token: &[u8]) -> bool {
     !token.is_empty()
         && token.len() <= 128
-        && token.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._$-/@#:[]()".contains(byte))
         && token.first().is_some_and(u8::is_ascii_alphabetic)
+        && token.iter().all(|&byte| byte.is_ascii_alphanumeric() || is_name_mark(byte))
+}
+
+fn is_name_mark(byte: u8) -> bool {
+    matches!(byte, b'.' | b'_' | b'$' | b'-' | b'/' | b'@' | b'#' | b':' | b'[' | b']' | b'(' | b')')
 }
 
 /// What tells a logger from the first word of a message.

@@ -4,7 +4,7 @@
 //! The answer comes with the line itself: nothing waits for the next line, so an error is known as soon as its first
 //! line is written.
 
-use crate::header::header;
+use crate::header::is_timed;
 
 /// Lines after which a trace is taken as finished, so that a stream of indented lines is not one event for ever.
 const LONGEST: usize = 1_000;
@@ -91,7 +91,7 @@ impl Joiner {
             return (Role::Continuation, PythonEnd);
         }
         match self.place {
-            _ if line.first() == Some(&b'{') || header(line).time.is_some() => head,
+            _ if line.first() == Some(&b'{') || is_timed(line) => head,
             Python => (Role::Continuation, PythonEnd),
             PythonEnd | Caret | Go if line.is_empty() => stays,
             Caret if line.contains(&b':') => (Role::Continuation, Message),

@@ -28,7 +28,7 @@
 //! # What is promised
 //! - The same lines in the same order give the same ids, in every process. An id that was given out may be merged
 //!   into another later, when more is learned: [`Miner::resolve`] follows.
-//! - Memory is bounded by [`Limits`], whatever the lines are: about 1 KB for each signature, and the longest line.
+//! - Memory is bounded by [`Limits`], whatever the lines are: less than 1 KB for each signature, and the longest line.
 //!   What was used least is forgotten first; when it is seen again it has the same id again.
 //! - Time is linear in the length of the line and does not depend on how many signatures are known.
 //! - Any bytes are accepted. A template is text without control characters.
@@ -42,10 +42,12 @@
 //! Words that vary while the rest of the line stays are slots: Drain (He et al., ICWS 2017), Brain (Yu et al., TSC
 //! 2023). How results are scored: Zhu et al., ICSE-SEIP 2019; Khan et al., ICSE 2022; Jiang et al., ISSTA 2024.
 
+mod atoms;
 mod blocks;
 mod hash;
 mod header;
 mod join;
+mod knowledge;
 mod learn;
 mod miner;
 mod public;

@@ -1,22 +1,22 @@
-//! The miner: finds the signature of each line, and learns which words are the content of slots.
+//! The miner: finds the signature of each line.
 
 use crate::SignatureId;
+use crate::atoms::{Atom, Atoms};
+use crate::blocks::Blocks;
 use crate::header::{Header, header};
-use crate::scan::{Atom, Atoms, scan};
+use crate::knowledge::{Knowledge, Message};
+use crate::scan::scan;
 use crate::severity::Severity;
-use crate::shape::{Mask, Shape, form};
-use crate::slots::Slots;
+use crate::shape::{Mask, Shape};
 use crate::structured;
-use crate::table::{Entry, Index, Table};
-use crate::template::Template;
+use crate::table::{Entry, Table};
 use crate::variable::{Variable, variables};
-use crate::words::{DOTTED_NAMES, Words};
 
 /// What a miner may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Limits {
     /// Signatures that are known at a time, at least 64. When there are more, those used least are forgotten. One
-    /// takes about 1 KB.
+    /// takes less than 1 KB.
     pub signatures: usize,
 }
 
@@ -30,10 +30,10 @@ impl Default for Limits {
 #[derive(Default)]
 pub struct Miner {
     pub(crate) limits: Limits,
-    pub(crate) table: Table,
-    pub(crate) slots: Slots,
+    pub(crate) knowledge: Knowledge,
     /// Of the line at hand.
     atoms: Atoms,
+    blocks: Blocks,
 }
 
 /// What one line was found to be.
@@ -74,29 +74,6 @@ impl From<&Entry> for Signature {
     }
 }
 
-/// A line's message, cut into atoms.
-struct Message<'a> {
-    line: &'a [u8],
-    atoms: &'a [Atom],
-    /// Place of a server's status of failure: what fails is another event than what succeeds.
-    failure: Option<usize>,
-    class: u64,
-    shape: Shape,
-    words: &'a [u64],
-    severity: Option<Severity>,
-}
-
-impl Message<'_> {
-    /// How many words stay constant with this mask.
-    fn constant(&self, mask: Mask) -> usize {
-        self.words.len().saturating_sub(mask.len())
-    }
-
-    fn template(&self, mask: Mask) -> Template {
-        Template::new(self.line, self.atoms, mask, self.failure)
-    }
-}
-
 impl Miner {
     pub fn new(limits: Limits) -> Self {
         Self { limits: Limits { signatures: limits.signatures.max(64) }, ..Self::default() }
@@ -104,46 +81,31 @@ impl Miner {
 
     /// Finds the signature of a line, with or without its line end, and counts it.
     pub fn observe<'a>(&'a mut self, line: &'a [u8]) -> Sighting<'a> {
+        let Self { limits, knowledge, atoms, blocks } = self;
         let header = header(line);
         let line = line.trim_ascii_end();
-        self.atoms.clear();
-        let structured = structured::json(line, header.message, &mut self.atoms)
-            .or_else(|| structured::logfmt(line, header.message, &mut self.atoms));
-        if structured.is_none() {
-            scan(line, header.message, line.len(), &mut self.atoms);
-        }
-        let failure = self.atoms.server_failure(line);
-        let stated = structured.flatten().or(header.severity).or(failure.map(|_| Severity::Error));
+        let stated = cut(line, blocks, header.message, atoms);
+        let failure = atoms.server_failure(line);
+        let severity = stated.or(header.severity).or(failure.map(|_| Severity::Error));
         let class = u64::from(failure.is_some());
-        let shape = Shape::of(&self.atoms, class);
-        let (index, mask) = match self.find(shape) {
+        let shape = Shape::of(atoms, class);
+        let (words, atoms) = (atoms.words(), atoms.as_slice());
+        let (index, mask) = match knowledge.find(shape, words) {
             Some(known) => known,
             None => {
-                let atoms = std::mem::take(&mut self.atoms);
-                let (words, severity) = (atoms.words(), stated);
-                let learned =
-                    self.learn(&Message { line, atoms: atoms.as_slice(), failure, class, shape, words, severity });
-                self.atoms = atoms;
-                learned
+                knowledge.learn(&Message { line, atoms, failure, class, shape, words, severity }, limits.signatures)
             }
         };
-        let mut sighting = Sighting {
-            signature: SignatureId(0),
-            severity: Severity::Unknown,
-            count: 0,
-            header,
-            line,
-            atoms: self.atoms.as_slice(),
-            mask,
-        };
-        if let Some(entry) = self.table.get_mut(index) {
+        let mut sighting =
+            Sighting { signature: SignatureId(0), severity: Severity::Unknown, count: 0, header, line, atoms, mask };
+        if let Some(entry) = knowledge.table.get_mut(index) {
             Table::count(entry);
-            entry.severity = entry.severity.max(stated.unwrap_or_default());
+            entry.severity = entry.severity.max(severity.unwrap_or_default());
             if entry.skeleton == shape.skeleton {
-                entry.template.compare(self.atoms.as_slice());
+                entry.template.compare(line, atoms);
             }
             sighting.signature = entry.id;
-            sighting.severity = stated.unwrap_or(entry.severity);
+            sighting.severity = severity.unwrap_or(entry.severity);
             sighting.count = entry.count;
         }
         sighting
@@ -151,128 +113,39 @@ impl Miner {
 
     /// The id that counts today for one that was given out before: signatures merge as more is learned.
     pub fn resolve(&self, id: SignatureId) -> SignatureId {
-        self.table.resolve(id)
+        self.knowledge.table.resolve(id)
     }
 
     /// The signature of an id, unless it was forgotten.
     pub fn signature(&self, id: SignatureId) -> Option<Signature> {
-        self.table.find(id).map(Signature::from)
+        self.knowledge.table.find(id).map(Signature::from)
     }
 
     /// All signatures that are known, in no order.
     pub fn signatures(&self) -> impl Iterator<Item = Signature> {
-        self.table.iter().map(Signature::from)
+        self.knowledge.table.iter().map(Signature::from)
     }
 
     pub fn len(&self) -> usize {
-        self.table.len()
+        self.knowledge.table.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.table.len() == 0
+        self.knowledge.table.len() == 0
     }
+}
 
-    #[inline]
-    fn find(&self, shape: Shape) -> Option<(Index, Mask)> {
-        let words = self.atoms.words();
-        if let Some(&index) = self.table.shapes.get(&shape.key(Mask::NONE, words)) {
-            return Some((index, Mask::NONE));
-        }
-        let masks = &self.table.skeletons.get(&shape.skeleton)?.masks;
-        masks.iter().find_map(|&mask| Some((*self.table.shapes.get(&shape.key(mask, words))?, mask)))
+/// The line's message as atoms; the severity that a key of it tells.
+fn cut(line: &[u8], blocks: &mut Blocks, start: usize, atoms: &mut Atoms) -> Option<Severity> {
+    atoms.clear();
+    if let Some(severity) = structured::json(line, blocks, start, atoms) {
+        return severity;
     }
-
-    /// Finds the signature of a line whose shape was not seen before, or makes one.
-    fn learn(&mut self, message: &Message<'_>) -> (Index, Mask) {
-        if self.table.is_full(self.limits.signatures) {
-            self.table.trim();
-        }
-        let words = Words::new(message.line, message.atoms);
-        let skeleton = self.table.skeletons.entry(message.shape.skeleton).or_default();
-        let evidence = skeleton.evidence(message.words, words.dotted(), |ordinal| words.need(ordinal));
-        for (ordinal, contents) in &evidence.words {
-            self.slots.remember(message.atoms, *ordinal, contents);
-        }
-        let known = self.slots.known(message.atoms);
-        let mask = Some(evidence.slots.and(known)).filter(|mask| words.tell(*mask)).unwrap_or(Mask::NONE);
-        let mut index = self.place(message, &words, mask);
-        let skeleton = self.table.skeletons.entry(message.shape.skeleton).or_default();
-        let covered = if mask == Mask::NONE {
-            vec![]
-        } else {
-            skeleton.remember_mask(mask);
-            skeleton.take_covered(message.words, mask)
-        };
-        skeleton.remember(message.words, index);
-        for other in covered {
-            index = self.table.merge(index, other);
-        }
-        (index, mask)
+    atoms.clear();
+    blocks.read(line, start);
+    if let Some(severity) = structured::logfmt(line, blocks, start, atoms) {
+        return severity;
     }
-
-    /// The signature of this shape with this mask, made if need be, under all the keys that lead to it.
-    fn place(&mut self, message: &Message<'_>, words: &Words<'_>, mask: Mask) -> Index {
-        let Message { line, atoms, class, shape, .. } = *message;
-        let key = shape.key(mask, message.words);
-        let own_form = form(line, atoms, class, mask);
-        let mut index = match self.table.shapes.get(&key).or_else(|| self.table.forms.get(&own_form)) {
-            Some(&known) => {
-                let known = self.table.root(known);
-                self.generalize(known, message, mask);
-                known
-            }
-            None => {
-                let severity = message.severity.unwrap_or_else(|| Severity::of_words(line));
-                let (words, template) = (message.constant(mask), message.template(mask));
-                self.table.add(own_form, shape.skeleton, words, severity, template)
-            }
-        };
-        self.table.shapes.insert(key, index);
-        self.table.forms.insert(own_form, index);
-        for other in self.table.waiting.remove(&own_form).unwrap_or_default() {
-            index = self.table.merge(index, other);
-        }
-        self.place_names(message, words, mask, index)
-    }
-
-    /// The template shows as little of a line as is known to be constant.
-    fn generalize(&mut self, index: Index, message: &Message<'_>, mask: Mask) {
-        let words = message.constant(mask);
-        if let Some(entry) = self.table.get_mut(index)
-            && words < entry.words
-        {
-            (entry.words, entry.template, entry.skeleton) = (words, message.template(mask), message.shape.skeleton);
-        }
-    }
-
-    /// Dotted names are the content of a slot where a value has stood, or three different ones.
-    fn place_names(&mut self, message: &Message<'_>, words: &Words<'_>, mask: Mask, mut index: Index) -> Index {
-        let Message { line, atoms, class, shape, .. } = *message;
-        let dotted = mask.and(words.dotted());
-        let named = dotted.and(words.named());
-        let masks = if named == dotted { [Some(named), None] } else { [Some(named), Some(dotted)] };
-        for wider in masks.into_iter().flatten().filter(|&wider| wider != mask && words.tell(wider)) {
-            if let Some(&known) = self.table.forms.get(&form(line, atoms, class, wider)) {
-                return self.table.merge(known, index);
-            }
-        }
-        if dotted == mask {
-            return index;
-        }
-        let shared = form(line, atoms, class, dotted);
-        let waiting = self.table.waiting.entry(shared).or_default();
-        if !waiting.contains(&index) {
-            waiting.push(index);
-        }
-        if waiting.len() >= DOTTED_NAMES && words.tell(dotted) {
-            for other in self.table.waiting.remove(&shared).unwrap_or_default() {
-                index = self.table.merge(index, other);
-            }
-            self.generalize(index, message, dotted);
-            self.table.forms.insert(shared, index);
-            self.table.shapes.insert(shape.key(dotted, message.words), index);
-            self.table.skeletons.entry(shape.skeleton).or_default().remember_mask(dotted);
-        }
-        index
-    }
+    scan(line, blocks, start, line.len(), atoms);
+    None
 }

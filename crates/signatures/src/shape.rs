@@ -4,8 +4,8 @@
 //! their places, so that a word can be taken out of a shape (masked: it turned out to be the content of a slot)
 //! without hashing the line again.
 
-use crate::hash::{self, mix};
-use crate::scan::{Atom, Atoms, Kind, joins};
+use crate::atoms::{Atom, Atoms, Kind, joins};
+use crate::hash::mix;
 
 const SEED: u64 = 0x6F76_6572_7365_6572;
 const WORD: u64 = 0x100;
@@ -81,7 +81,7 @@ impl Shape {
     #[inline]
     pub fn of(atoms: &Atoms, class: u64) -> Self {
         let parts = atoms.words().iter().enumerate().map(|(ordinal, &hash)| part(ordinal, hash));
-        Self { skeleton: mix(hash::bytes(atoms.outline()), class), sum: parts.fold(0, u64::wrapping_add) }
+        Self { skeleton: mix(atoms.outline_hash(), class), sum: parts.fold(0, u64::wrapping_add) }
     }
 
     /// The key of this shape with the words of `mask` taken out.

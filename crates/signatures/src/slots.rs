@@ -3,9 +3,9 @@
 //! When many words have stood behind `session closed for user `, then behind `session opened for user ` each of
 //! them is the content of a slot at once.
 
+use crate::atoms::{Atom, Kind};
 use crate::hash::{HashedMap, mix};
 use crate::learn::short;
-use crate::scan::{Atom, Kind};
 use crate::shape::{MOST_WORDS, Mask};
 
 /// Introductions that are remembered. Later ones are not.

@@ -17,16 +17,18 @@ pub(crate) fn stamp(line: &[u8], at: usize) -> Option<Stamp> {
     let first = line.get(at)?;
     if first.is_ascii_digit() {
         let digits = line.iter().skip(at).take(14).take_while(|byte| byte.is_ascii_digit()).count();
-        return match digits {
-            1 => clock(line, at).map(plain).or_else(|| day_month(line, at)),
-            2 => clock(line, at).or_else(|| month_day(line, at)).map(plain).or_else(|| day_month(line, at)),
-            4 | 8 => dated(line, at).map(plain),
-            6 => compact(line, at).map(plain),
-            10 | 13 => epoch(line, at).map(|end| Stamp { bare: true, ..plain(end) }),
+        let behind = line.get(at + digits)?;
+        return match (digits, behind) {
+            (1 | 2, b':') => clock(line, at).map(plain),
+            (2, b'-' | b'/') => month_day(line, at).map(plain).or_else(|| day_month(line, at)),
+            (1 | 2, b' ' | b'-' | b'/') => day_month(line, at),
+            (4, b'-' | b'/' | b'.') | (8, _) => dated(line, at).map(plain),
+            (6, b' ') => compact(line, at).map(plain),
+            (10 | 13, _) => epoch(line, at).map(|end| Stamp { bare: true, ..plain(end) }),
             _ => None,
         };
     }
-    if first.is_ascii_alphabetic() {
+    if first.is_ascii_alphabetic() && matches!(line.get(at + 3), Some(b' ' | b',')) {
         return named_day(line, at).map(plain).or_else(|| bsd(line, at));
     }
     None

@@ -38,8 +38,8 @@ pub enum BadState {
 impl Miner {
     /// What it has learned. Signatures that were merged are cleaned up on the way.
     pub fn save(&mut self) -> State {
-        self.table.compact();
-        let Table { entries, shapes, forms, waiting, skeletons, aliases, .. } = &self.table;
+        self.knowledge.table.compact();
+        let Table { entries, shapes, forms, waiting, skeletons, aliases, .. } = &self.knowledge.table;
         let copy = |map: &crate::hash::HashedMap<Index>| map.iter().map(|(key, index)| (*key, *index)).collect();
         State {
             version: VERSION,
@@ -50,7 +50,7 @@ impl Miner {
             waiting: waiting.iter().map(|(key, indexes)| (*key, indexes.clone())).collect(),
             skeletons: skeletons.iter().map(|(key, skeleton)| (*key, skeleton.clone())).collect(),
             aliases: aliases.iter().map(|(from, to)| (*from, *to)).collect(),
-            slots: self.slots.to_list(),
+            slots: self.knowledge.slots.to_list(),
         }
     }
 
@@ -69,8 +69,8 @@ impl Miner {
         }
         let count = entries.len();
         let mut miner = Self::new(limits);
-        miner.slots = Slots::from_list(slots);
-        let table = &mut miner.table;
+        miner.knowledge.slots = Slots::from_list(slots);
+        let table = &mut miner.knowledge.table;
         table.entries = entries;
         table.shapes = shapes.into_iter().collect();
         table.forms = forms.into_iter().collect();

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::SignatureId;
-use crate::hash::HashedMap;
+use crate::hash::{HashedMap, retain};
 use crate::learn::Skeleton;
 use crate::severity::Severity;
 use crate::template::Template;
@@ -194,20 +194,20 @@ impl Table {
             }
             None => false,
         };
-        self.shapes.retain(|_, index| keep(index));
-        self.forms.retain(|_, index| keep(index));
-        self.waiting.retain(|_, indexes| {
+        retain(&mut self.shapes, |_, index| keep(index));
+        retain(&mut self.forms, |_, index| keep(index));
+        retain(&mut self.ids, |_, index| keep(index));
+        retain(&mut self.waiting, |_, indexes| {
             indexes.retain_mut(keep);
             !indexes.is_empty()
         });
         let used: HashSet<u64> = self.entries.iter().map(|entry| entry.skeleton).collect();
-        self.skeletons.retain(|key, skeleton| {
+        retain(&mut self.skeletons, |key, skeleton| {
             skeleton.renumber(&number);
             skeleton.has_samples() || used.contains(key)
         });
-        self.index_ids();
         let ids = &self.ids;
-        self.aliases.retain(|_, to| ids.contains_key(&to.0));
+        retain(&mut self.aliases, |_, to| ids.contains_key(&to.0));
     }
 
     /// Whether each alias leads straight to a signature that is known.

@@ -1,6 +1,6 @@
 //! The text of a signature: constant pieces, and slots written `<*>`.
 
-use crate::scan::{Atom, Kind};
+use crate::atoms::{Atom, Kind};
 use crate::shape::Mask;
 
 /// The longest template that is kept. Bytes of the line; what is behind is written as a slot.
@@ -29,7 +29,6 @@ pub(crate) struct Template {
 struct Name {
     /// Which of the line's values it is.
     ordinal: usize,
-    hash: u64,
     /// Empty once it has differed.
     text: Box<[u8]>,
 }
@@ -52,7 +51,7 @@ impl Template {
                         text.extend_from_slice(FAILURE);
                     }
                     if is_name(content) {
-                        names.push(Name { ordinal: value, hash: atom.hash, text: content.into() });
+                        names.push(Name { ordinal: value, text: content.into() });
                         text.push(NAME);
                     } else {
                         text.push(SLOT);
@@ -78,16 +77,16 @@ impl Template {
 
     /// Compares the names with those of a further line of the same skeleton.
     #[inline]
-    pub fn compare(&mut self, atoms: &[Atom]) {
+    pub fn compare(&mut self, line: &[u8], atoms: &[Atom]) {
         if !self.names.is_empty() {
-            self.compare_names(atoms);
+            self.compare_names(line, atoms);
         }
     }
 
-    fn compare_names(&mut self, atoms: &[Atom]) {
+    fn compare_names(&mut self, line: &[u8], atoms: &[Atom]) {
         for name in self.names.iter_mut().filter(|name| !name.text.is_empty()) {
             let value = atoms.iter().filter(|atom| atom.kind == Kind::Value).nth(name.ordinal);
-            if value.is_none_or(|atom| atom.hash != name.hash) {
+            if value.is_none_or(|atom| atom.text(line) != &*name.text) {
                 name.text = Box::default();
             }
         }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::scan::{Atom, Kind};
+use crate::atoms::{Atom, Kind};
 use crate::shape::Mask;
 
 /// What the content of a slot looks like.

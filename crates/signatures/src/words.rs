@@ -1,6 +1,6 @@
 //! What a word's letters and its neighbours say of how likely it is to be constant text.
 
-use crate::scan::{Atom, Kind};
+use crate::atoms::{Atom, Kind};
 use crate::shape::{MOST_WORDS, Mask};
 
 /// Different words that must have stood at a place before it is a slot. Two and three are alternatives of the

@@ -57,57 +57,85 @@ pub struct Coded {
 
 /// Codes for `values` when at most `limit` are distinct. `scratch` is kept between calls for its memory.
 pub fn code(values: &[u64], limit: usize, scratch: &mut Counter) -> Option<Coded> {
-    let Counter { numbers, counts } = scratch;
-    numbers.clear();
-    counts.clear();
-    let mut codes = Vec::with_capacity(values.len());
-    let mut last = None;
-    for value in values {
-        // Runs are common, and their end is the only thing to look up.
-        if let Some((before, code)) = last
-            && before == *value
-        {
-            codes.push(code);
-            continue;
-        }
-        let next = numbers.len() as u32;
-        let code = *numbers.entry(*value).or_insert(next);
-        if code == next && numbers.len() > limit {
-            return None;
-        }
-        last = Some((*value, code));
-        codes.push(code);
-    }
-    counts.resize(numbers.len(), 0u32);
+    let most = values.iter().copied().max().unwrap_or(0);
+    let (found, mut codes) = if most < DENSE.max(4 * values.len() as u64) {
+        let places = &mut scratch.places;
+        places.clear();
+        places.resize(most as usize + 1, u32::MAX);
+        numbered(values, limit, |value, next| match places.get_mut(value as usize) {
+            Some(place) if *place == u32::MAX => {
+                *place = next;
+                next
+            }
+            place => place.map_or(next, |place| *place),
+        })?
+    } else {
+        scratch.numbers.clear();
+        numbered(values, limit, |value, next| *scratch.numbers.entry(value).or_insert(next))?
+    };
+    let mut order: Vec<(u32, u32)> = (0..found.len() as u32).map(|code| (u32::MAX, code)).collect();
     for code in &codes {
-        if let Some(count) = counts.get_mut(*code as usize) {
-            *count += 1;
+        if let Some((left, _)) = order.get_mut(*code as usize) {
+            *left -= 1; // the commonest comes first
         }
     }
-    let mut dictionary = vec![(0, 0, 0); numbers.len()];
-    for (value, code) in numbers.iter() {
-        if let (Some(entry), Some(count)) = (dictionary.get_mut(*code as usize), counts.get(*code as usize)) {
-            *entry = (u32::MAX - count, *code, *value);
-        }
-    }
-    dictionary.sort_unstable();
-    let ranks = counts; // no longer needed: now the new code of each old one
-    for (rank, (_, code, _)) in dictionary.iter().enumerate() {
+    order.sort_unstable();
+    let mut ranks = vec![0; found.len()];
+    for (rank, (_, code)) in (0..).zip(&order) {
         if let Some(place) = ranks.get_mut(*code as usize) {
-            *place = rank as u32;
+            *place = rank;
         }
     }
     for code in &mut codes {
         *code = ranks.get(*code as usize).copied().unwrap_or(0);
     }
-    Some(Coded { dictionary: dictionary.into_iter().map(|(_, _, value)| value).collect(), codes })
+    let dictionary = order.iter().filter_map(|(_, code)| found.get(*code as usize).copied()).collect();
+    Some(Coded { dictionary, codes })
+}
+
+/// Values below this are numbered through an array, and so are those that are not much more than there are of them.
+const DENSE: u64 = 1 << 14;
+
+/// The distinct values as they first come, and the number of each value. `number` answers that of a value that was seen,
+/// else the one it is given.
+fn numbered(values: &[u64], limit: usize, mut number: impl FnMut(u64, u32) -> u32) -> Option<(Vec<u64>, Vec<u32>)> {
+    let (mut found, mut codes) = (Vec::new(), Vec::with_capacity(values.len()));
+    let mut last = None;
+    for value in values {
+        // Runs are common, and their end is the only thing to look up.
+        let code = match last {
+            Some((before, code)) if before == *value => code,
+            _ => number(*value, found.len() as u32),
+        };
+        if code as usize == found.len() {
+            if found.len() == limit {
+                return None;
+            }
+            found.push(*value);
+        }
+        last = Some((*value, code));
+        codes.push(code);
+    }
+    Some((found, codes))
+}
+
+/// Whether so many of `values` are distinct that a dictionary of half of them, or of 2^16, is certain not to do: of a
+/// thousand that lie far apart no two are alike. Only of long lists, where finding out by counting is dear.
+pub fn differ(values: &[u64]) -> bool {
+    const LONG: usize = 16 * SAMPLE;
+    if values.len() < LONG {
+        return false;
+    }
+    let mut sample: Vec<u64> = values.iter().step_by(values.len() / SAMPLE).copied().collect();
+    sample.sort_unstable();
+    sample.windows(2).all(|pair| pair.first() != pair.last())
 }
 
 /// Memory of [`code`].
 #[derive(Default)]
 pub struct Counter {
     numbers: HashMap<u64, u32, crate::hash::Build>,
-    counts: Vec<u32>,
+    places: Vec<u32>,
 }
 
 /// For each of `keys` distinct codes the one value that goes with it, when there is one for each.

@@ -2,7 +2,8 @@
 
 use std::io;
 
-use super::choose::{Coded, Counter, code, cost, follows, zigzag};
+use super::choose::{Coded, Counter, code, cost, differ, follows, zigzag};
+use super::columns::Columns;
 use super::rows::{CLASSES, CodeOf, Part, Refer, SOURCES, What};
 use crate::parquet::{FileWriter, Row, Texts};
 use crate::shape::{Holds, Kind, Layout, Piece, Shaper, pieces};
@@ -31,8 +32,9 @@ pub struct Lines<'a> {
 /// Writes `lines` as one block.
 pub fn write_block(lines: &Lines, file: &mut FileWriter) -> io::Result<()> {
     let mut shaper = Shaper::default();
-    for (number, text) in lines.texts.iter().enumerate() {
-        shaper.add(number as u32, text);
+    let marks = lines.sources.iter().zip(&lines.classes);
+    for ((number, text), (source, class)) in (0..).zip(&lines.texts).zip(marks) {
+        shaper.add(number, *source, *class, text);
     }
     let mut block = Block::new(lines, file);
     block.tables()?;
@@ -180,7 +182,7 @@ impl<'a, 'b> Block<'a, 'b> {
         let layout = self.next;
         self.next += 1;
         let count = from.lines.len();
-        let stride = from.values.len() / count.max(1);
+        let columns = Columns::of(&from.values, count);
         let sources = self.heads(layout, &from.lines)?;
         let mut keys = Vec::new();
         if (2..=MAX_KEYS).contains(&sources.dictionary.len()) {
@@ -199,7 +201,7 @@ impl<'a, 'b> Block<'a, 'b> {
             let slot = Slot { kind, at };
             at += if kind.holds() == Holds::Wide { 2 } else { 1 };
             let what = What { layout, part: Part::Slot(slots), kind, refer: Refer::Zero };
-            if self.slot(what, &slot, from, stride, shaper, &mut keys, &mut open)? {
+            if self.slot(what, &slot, &from.lines, &columns, shaper, &mut keys, &mut open)? {
                 slots += 1;
                 constants.push(&std::mem::take(&mut open));
             }
@@ -214,16 +216,15 @@ impl<'a, 'b> Block<'a, 'b> {
         &mut self,
         what: What,
         slot: &Slot,
-        from: &Layout,
-        stride: usize,
+        lines: &[u32],
+        columns: &Columns,
         shaper: &Shaper,
         keys: &mut Vec<Key>,
         open: &mut Vec<u8>,
     ) -> io::Result<bool> {
-        let column: Vec<u64> =
-            from.values.chunks_exact(stride.max(1)).map(|values| values.get(slot.at).copied().unwrap_or(0)).collect();
+        let column = columns.get(slot.at);
         if slot.kind.holds() == Holds::Wide {
-            return self.wide(what, slot, from, stride, column).map(|()| true);
+            return self.wide(what, column, columns.get(slot.at + 1)).map(|()| true);
         }
         let first = column.first().copied().unwrap_or(0);
         if column.iter().all(|value| *value == first) {
@@ -232,7 +233,7 @@ impl<'a, 'b> Block<'a, 'b> {
         }
         let Part::Slot(number) = what.part else { return Ok(false) };
         for key in keys.iter() {
-            if let Some(table) = follows(&key.codes, key.count, &column) {
+            if let Some(table) = follows(&key.codes, key.count, column) {
                 let what = What { refer: Refer::Codes(key.of), ..what };
                 let row = values(what, &table, shaper);
                 self.put(row, order(what))?;
@@ -240,14 +241,14 @@ impl<'a, 'b> Block<'a, 'b> {
             }
         }
         let coded = match slot.kind.holds() {
-            Holds::Text => code(&column, column.len() * 3 / 5, &mut self.counter),
-            _ => match self.number(what, &column, &from.lines)? {
+            Holds::Text => code(column, column.len() * 3 / 5, &mut self.counter),
+            _ => match self.number(what, column, lines)? {
                 Some(coded) => Some(coded),
                 None => return Ok(true),
             },
         };
         match coded {
-            None => self.put(values(what, &column, shaper), order(what))?,
+            None => self.put(values(what, column, shaper), order(what))?,
             Some(coded) => {
                 let what = What { refer: Refer::Table, ..what };
                 let mut row = values(what, &coded.dictionary, shaper);
@@ -261,8 +262,7 @@ impl<'a, 'b> Block<'a, 'b> {
         Ok(true)
     }
 
-    fn wide(&mut self, what: What, slot: &Slot, from: &Layout, stride: usize, high: Vec<u64>) -> io::Result<()> {
-        let low = from.values.iter().skip(slot.at + 1).step_by(stride);
+    fn wide(&mut self, what: What, high: &[u64], low: &[u64]) -> io::Result<()> {
         let wide = high.iter().zip(low).flat_map(|(high, low)| [high.to_be_bytes(), low.to_be_bytes()]);
         let row = Row { what: what.to_string(), wide: wide.flatten().collect(), ..Row::default() };
         self.put(row, order(what))
@@ -289,13 +289,15 @@ impl<'a, 'b> Block<'a, 'b> {
             Kind::Int => epoch(get(0), time(0)),
             _ => None,
         };
-        let apart = |at: usize, refer| zigzag((get(at) as i64).wrapping_sub(clock_of(time(at), what.kind, refer)));
+        let clock = clock_of(what.kind, own.unwrap_or(Refer::Zero));
+        let apart = |at: usize| zigzag((get(at) as i64).wrapping_sub(clock(time(at))));
         if let Some(refer) = own {
-            consider(cost(len, |at| apart(at, refer)), refer);
+            consider(cost(len, apart), refer);
         }
         let (least, refer) = best;
         // A dictionary pays when values come back.
         if !matches!(refer, Refer::Day | Refer::Epoch(_))
+            && !differ(column)
             && let Some(coded) = code(column, (len / 2).min(1 << 16), &mut self.counter)
         {
             let codes = cost(len, |at| u64::from(coded.codes.get(at).copied().unwrap_or(0)));
@@ -306,7 +308,7 @@ impl<'a, 'b> Block<'a, 'b> {
         }
         let mut list: Vec<u64> = match refer {
             Refer::Previous => (0..len).map(step).collect(),
-            Refer::Day | Refer::Epoch(_) => (0..len).map(|at| apart(at, refer)).collect(),
+            Refer::Day | Refer::Epoch(_) => (0..len).map(apart).collect(),
             Refer::Zero | Refer::Table | Refer::Codes(_) => column.to_vec(),
         };
         if refer != Refer::Previous && list.iter().all(|value| Some(value) == list.first()) {
@@ -327,12 +329,16 @@ impl<'a, 'b> Block<'a, 'b> {
     }
 }
 
-/// What a clock or a counter of time units would show at `time`.
-pub fn clock_of(time: i64, kind: Kind, refer: Refer) -> i64 {
-    match (refer, kind) {
-        (Refer::Day, Kind::Clock(digits, _)) => time.rem_euclid(DAY) / 10i64.pow(9 - u32::from(digits.min(9))),
-        (Refer::Day, _) => time.rem_euclid(DAY),
-        (Refer::Epoch(unit), _) => time.div_euclid(i64::try_from(unit).unwrap_or(i64::MAX)),
+/// What a clock or a counter of time units would show at a time.
+pub fn clock_of(kind: Kind, refer: Refer) -> impl Fn(i64) -> i64 {
+    let unit = match (refer, kind) {
+        (Refer::Day, Kind::Clock(digits, _)) => 10i64.pow(9 - u32::from(digits.min(9))),
+        (Refer::Epoch(unit), _) => i64::try_from(unit).unwrap_or(i64::MAX).max(1),
+        _ => 1,
+    };
+    move |time| match refer {
+        Refer::Day => time.rem_euclid(DAY) / unit,
+        Refer::Epoch(_) => time.div_euclid(unit),
         _ => 0,
     }
 }

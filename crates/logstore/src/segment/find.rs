@@ -6,7 +6,8 @@
 
 use memchr::memmem::Finder;
 
-use super::read::{Block, Layout, Result, Source, Values};
+use super::read::{Block, Layout, Result, Source};
+use super::values::Values;
 use crate::shape::{Kind, Value, token_at};
 
 /// A test on the printed value of a slot.

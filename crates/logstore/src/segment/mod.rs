@@ -1,13 +1,16 @@
 //! A segment: the lines of one day and group in one Parquet file, by template.
 
 mod choose;
+mod columns;
 mod encode;
 pub mod find;
 mod read;
 mod rows;
+mod values;
 
 pub use encode::{Lines, write_block};
-pub use read::{Block, Coded, Layout, Printer, ReadError, Source, footer, or_corrupt};
+pub use read::{Block, Layout, ReadError, Source, footer, or_corrupt};
+pub use values::{Coded, Printer};
 
 use crate::parquet::RowGroup;
 

@@ -6,8 +6,43 @@ use crate::hash;
 pub struct Interner {
     bytes: Vec<u8>,
     ends: Vec<u32>,
-    /// Open addressing: half of the hash, and the number plus one; zero is free. The length is a power of two.
-    table: Vec<(u32, u32)>,
+    /// Open addressing; the length is a power of two.
+    table: Vec<Entry>,
+}
+
+/// A place of the table. Most words are short, and then it alone tells whether they are equal: a lookup goes to memory
+/// once.
+#[derive(Clone, Copy, Default)]
+struct Entry {
+    /// All bytes of up to 16, else some and their hash.
+    bytes: [u64; 2],
+    len: u32,
+    /// The number plus one; zero is a free place.
+    next: u32,
+}
+
+/// Longest text that an entry holds.
+const SHORT: usize = 16;
+
+impl Entry {
+    fn of(text: &[u8]) -> Self {
+        let number = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
+        let bytes = match (text.first_chunk(), text.last_chunk()) {
+            (Some(first), Some(last)) if text.len() <= SHORT => [number(first), number(last)],
+            (Some(first), _) => [number(first), hash::of(text)],
+            (None, _) => [text.iter().rev().fold(0, |bytes, byte| bytes << 8 | u64::from(*byte)), 0],
+        };
+        Self { bytes, len: text.len() as u32, next: 0 }
+    }
+
+    fn hash(&self) -> usize {
+        let [a, b] = self.bytes;
+        hash::pair(a ^ u64::from(self.len), b) as usize
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        self.bytes == other.bytes && self.len == other.len
+    }
 }
 
 impl Interner {
@@ -29,15 +64,11 @@ impl Interner {
         if self.len() * 2 >= self.table.len() {
             self.grow();
         }
-        let hash = hash::of(text);
-        let (tag, mask) = ((hash >> 32) as u32, self.table.len() - 1);
-        let mut at = hash as usize & mask;
-        while let Some(&(other, next)) = self.table.get(at) {
-            if next == 0 {
-                break;
-            }
-            if other == tag && equal(self.get(next - 1), text) {
-                return next - 1;
+        let (own, mask) = (Entry::of(text), self.table.len() - 1);
+        let mut at = own.hash() & mask;
+        while let Some(entry) = self.table.get(at).filter(|entry| entry.next != 0) {
+            if entry.is_like(&own) && (text.len() <= SHORT || self.get(entry.next - 1) == text) {
+                return entry.next - 1;
             }
             at = (at + 1) & mask;
         }
@@ -45,35 +76,22 @@ impl Interner {
         self.bytes.extend_from_slice(text);
         self.ends.push(self.bytes.len() as u32);
         if let Some(place) = self.table.get_mut(at) {
-            *place = (tag, id + 1);
+            *place = Entry { next: id + 1, ..own };
         }
         id
     }
 
     fn grow(&mut self) {
         let len = (self.table.len() * 2).max(256);
-        self.table.clear();
-        self.table.resize(len, (0, 0));
-        for id in 0..self.ends.len() as u32 {
-            let hash = hash::of(self.get(id));
-            let mut at = hash as usize & (len - 1);
-            while self.table.get(at).is_some_and(|(_, next)| *next != 0) {
+        let old = std::mem::replace(&mut self.table, vec![Entry::default(); len]);
+        for entry in old.into_iter().filter(|entry| entry.next != 0) {
+            let mut at = entry.hash() & (len - 1);
+            while self.table.get(at).is_some_and(|other| other.next != 0) {
                 at = (at + 1) & (len - 1);
             }
             if let Some(place) = self.table.get_mut(at) {
-                *place = ((hash >> 32) as u32, id + 1);
+                *place = entry;
             }
         }
     }
-}
-
-/// Words are short: comparing them here is cheaper than a call.
-fn equal(a: &[u8], b: &[u8]) -> bool {
-    let ((a_chunks, a_rest), (b_chunks, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
-    a.len() == b.len()
-        && a_chunks.iter().zip(b_chunks).all(|(a, b)| u64::from_le_bytes(*a) == u64::from_le_bytes(*b))
-        && match (a.last_chunk::<8>(), b.last_chunk::<8>()) {
-            (Some(a), Some(b)) => u64::from_le_bytes(*a) == u64::from_le_bytes(*b),
-            _ => a_rest.iter().zip(b_rest).all(|(a, b)| a == b),
-        }
 }

@@ -68,14 +68,18 @@ impl Kind {
     /// Whether a value of this kind can have `part` in it.
     pub fn can_hold(self, part: &[u8]) -> bool {
         let of = |most: usize, allowed: fn(&u8) -> bool| part.len() <= most && part.iter().all(allowed);
+        // Times of day and addresses have few digits in a row.
+        let digits = |most: u8| part.split(|byte| !byte.is_ascii_digit()).all(|run| run.len() <= usize::from(most));
         match self {
             Self::Line => true,
             Self::Word => of(usize::MAX, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'/')),
             Self::Int => of(20, u8::is_ascii_digit),
             Self::Pad(width) => of(usize::from(width), u8::is_ascii_digit),
             Self::Dec(_) => of(30, |byte| byte.is_ascii_digit() || *byte == b'.'),
-            Self::Clock(..) => of(18, |byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.' | b',')),
-            Self::Ip => of(15, |byte| byte.is_ascii_digit() || *byte == b'.'),
+            Self::Clock(fraction, _) => {
+                digits(fraction.max(2)) && of(18, |byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.' | b','))
+            }
+            Self::Ip => digits(3) && of(15, |byte| byte.is_ascii_digit() || *byte == b'.'),
             Self::Spaces => of(MAX_SPACES, |byte| *byte == b' '),
             Self::Hex(digits, Case::Lower) => of(usize::from(digits), is_lower_hex),
             Self::Hex(digits, Case::Upper) => of(usize::from(digits), |byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F')),
@@ -323,4 +327,31 @@ pub fn pieces(skeleton: &[u8]) -> impl Iterator<Item = Piece<'_>> {
         rest = behind;
         (!constant.is_empty()).then_some(Piece::Constant(constant))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_kind_prints_it_can_hold() {
+        let kinds = [
+            Kind::Int,
+            Kind::Pad(5),
+            Kind::Dec(3),
+            Kind::Ip,
+            Kind::Clock(0, b'.'),
+            Kind::Clock(3, b','),
+            Kind::Clock(9, b'.'),
+        ];
+        for kind in kinds {
+            for value in [0, 7, 4711, 86_399_999, 3_232_235_777, 86_399_999_999_999, u64::MAX] {
+                let mut text = Vec::new();
+                kind.put_num(value, &mut text);
+                let parts = (0..text.len()).flat_map(|from| (from + 1..=text.len()).map(move |to| from..to));
+                let holds = |part: std::ops::Range<usize>| text.get(part).is_some_and(|part| kind.can_hold(part));
+                assert!(parts.into_iter().all(holds), "{kind:?} {}", String::from_utf8_lossy(&text));
+            }
+        }
+    }
 }

@@ -1,15 +1,19 @@
 //! From lines to layouts: lines of one layout have the same constant text between slots of the same kinds.
 
+mod eight;
+mod expect;
 mod intern;
 mod kind;
 mod scan;
 mod tree;
+mod way;
 
 pub use intern::Interner;
 pub use kind::{Holds, Kind, Piece, pieces};
 use scan::Scan;
 pub use scan::{Value, token_at};
 use tree::Tree;
+use way::{Guesses, Way};
 
 /// So many lines of one skeleton show which of its slots are constant.
 const LEARN: usize = 24;
@@ -27,6 +31,7 @@ pub struct Shaper {
     /// Lines that have no layout: they are kept as they are.
     pub bare: Vec<u32>,
     scan: Scan,
+    guesses: Guesses,
 }
 
 /// The lines of one layout in the order they came.
@@ -38,13 +43,35 @@ pub struct Layout {
     /// interner.
     pub values: Vec<u64>,
     /// Lines read without the tree since the layout was last learned, and how many must come before it is again.
+    /// Once it was learned.
+    way: Option<Way>,
     fresh: usize,
     patience: usize,
 }
 
+impl Layout {
+    fn push(&mut self, number: u32, values: &[u64]) {
+        self.lines.push(number);
+        self.values.extend_from_slice(values);
+    }
+}
+
 impl Shaper {
-    pub fn add(&mut self, number: u32, text: &[u8]) {
+    /// Adds a line whose source and class have these numbers, which tell what it likely looks like.
+    pub fn add(&mut self, number: u32, source: u32, class: u32, text: &[u8]) {
+        let guess = self.guesses.of(source, class);
+        let guessed = guess.as_ref().and_then(|id| self.layouts.get_mut(**id as usize));
+        if let Some(layout) = guessed
+            && let Some(way) = &layout.way
+            && way.follow(text, &mut self.scan.values, &mut self.words)
+        {
+            layout.push(number, &self.scan.values);
+            return;
+        }
         if let Some(id) = self.tree.find(text, &mut self.scan.values, &mut self.words) {
+            if let Some(guess) = guess {
+                *guess = id;
+            }
             self.push(id, number);
             return;
         }
@@ -66,8 +93,7 @@ impl Shaper {
 
     fn push(&mut self, id: u32, number: u32) {
         if let Some(layout) = self.layouts.get_mut(id as usize) {
-            layout.lines.push(number);
-            layout.values.extend_from_slice(&self.scan.values);
+            layout.push(number, &self.scan.values);
         }
     }
 
@@ -105,7 +131,12 @@ impl Shaper {
                 layout.values.extend(kept.iter().filter_map(|at| values.get(*at)));
             }
         }
-        self.learned += usize::from(self.tree.insert(pieces(&folded), own));
+        if self.tree.insert(pieces(&folded), own) {
+            self.learned += 1;
+            if let Some(layout) = self.layouts.get_mut(own as usize) {
+                layout.way = Some(Way::new(pieces(&folded)));
+            }
+        }
     }
 
     /// Each layout with its skeleton, see [`pieces`].

@@ -1,12 +1,13 @@
 //! The tokenizer: one pass over a line, by hand, without allocation. It says where the slots are and what they hold.
 
+use super::eight::{self, digits, eight, lower_hex};
 use super::intern::Interner;
 use super::kind::{Case, Kind, MARK, MAX_SPACES};
 
-const DIGIT: u8 = 1;
-const LOWER_HEX: u8 = 2;
-const UPPER_HEX: u8 = 4;
-const LETTER: u8 = 8;
+pub const DIGIT: u8 = 1;
+pub const LOWER_HEX: u8 = 2;
+pub const UPPER_HEX: u8 = 4;
+pub const LETTER: u8 = 8;
 
 /// What each byte can be part of.
 #[expect(clippy::indexing_slicing, reason = "computed while compiling: out of bounds would not build")]
@@ -32,12 +33,12 @@ const MAX_SLOTS: usize = 128;
 const MAX_UNIT: usize = 3;
 
 #[expect(clippy::indexing_slicing, reason = "a byte is below 256")]
-fn class(byte: u8) -> u8 {
+pub fn class(byte: u8) -> u8 {
     CLASS[usize::from(byte)]
 }
 
 /// The byte at `at`, and [`MARK`], which is in no scanned line, behind the end.
-fn peek(line: &[u8], at: usize) -> u8 {
+pub fn peek(line: &[u8], at: usize) -> u8 {
     line.get(at).copied().unwrap_or(MARK)
 }
 
@@ -125,47 +126,13 @@ pub fn token_at(line: &[u8], at: usize) -> Option<Token> {
     (byte == b' ' && peek(line, at + 1) == b' ' && peek(line, at + 2) == b' ').then(|| spaces(line, at))
 }
 
-/// The token at `at` when it is of `kind`; like [`token_at`], but for common kinds without looking at all they could be.
-/// What it reads prints as it was; whether another kind would fit as well does not matter.
-pub fn read_as(kind: Kind, line: &[u8], at: usize) -> Option<Token> {
-    match kind {
-        Kind::Int => {
-            let (mut value, mut len) = (0u64, 0);
-            for byte in line.get(at..)?.iter().take(18) {
-                let digit = byte.wrapping_sub(b'0');
-                if digit > 9 {
-                    break;
-                }
-                value = value * 10 + u64::from(digit);
-                len += 1;
-            }
-            let canonical = len == 1 || len > 1 && peek(line, at) != b'0';
-            // A longer number, or a word that begins with digits, is for the one who knows all kinds.
-            if !canonical || class(peek(line, at + len)) & (DIGIT | LOWER_HEX | UPPER_HEX) != 0 {
-                return token_at(line, at).filter(|token| token.kind == kind);
-            }
-            Some(Token { end: at + len, kind, value: Value::Num(value) })
-        }
-        Kind::Clock(..) => clock(line, at).filter(|token| token.kind == kind),
-        Kind::Uuid => uuid(line, at),
-        Kind::Word if class(peek(line, at)) & LETTER != 0 => {
-            let (end, _) = run(line, at);
-            if peek(line, end) == b':' {
-                return token_at(line, at).filter(|token| token.kind == kind);
-            }
-            Some(word(line, at, end))
-        }
-        _ => token_at(line, at).filter(|token| token.kind == kind),
-    }
-}
-
 fn spaces(line: &[u8], start: usize) -> Token {
     let run = line.iter().skip(start).take(MAX_SPACES).take_while(|byte| **byte == b' ').count();
     Token { end: start + run, kind: Kind::Spaces, value: Value::Num(run as u64) }
 }
 
 /// Where the run of token bytes from `start` ends, and what classes it holds.
-fn run(line: &[u8], start: usize) -> (usize, u8) {
+pub fn run(line: &[u8], start: usize) -> (usize, u8) {
     let mut classes = 0;
     let mut len = 0;
     for byte in line.get(start..).unwrap_or_default() {
@@ -184,9 +151,9 @@ fn token(line: &[u8], start: usize) -> Token {
     if end - start == 8
         && peek(line, end) == b'-'
         && classes & !(DIGIT | LOWER_HEX) == 0
-        && let Some(uuid) = uuid(line, start)
+        && let Some((end, high, low)) = uuid(line, start)
     {
-        return uuid;
+        return Token { end, kind: Kind::Uuid, value: Value::Wide(high, low) };
     }
     if classes == DIGIT {
         return number(line, start, end);
@@ -233,25 +200,19 @@ fn hex_value(digits: &[u8]) -> u64 {
     digits.iter().fold(0, |value, digit| value << 4 | u64::from(nibble(*digit)))
 }
 
-fn uuid(line: &[u8], start: usize) -> Option<Token> {
+/// Where a UUID ends that begins at `start`, and its halves.
+pub fn uuid(line: &[u8], start: usize) -> Option<(usize, u64, u64)> {
     let text: &[u8; 36] = line.get(start..)?.first_chunk()?;
-    if class(peek(line, start + 36)) != 0 {
+    let [a @ .., b'-', b, c, d, e, b'-', f, g, h, i, b'-', j, k, l, m, b'-', _, _, _, _, _, _, _, _, _, _, _, _] = text
+    else {
         return None;
-    }
-    let (mut high, mut low) = (0u64, 0u64);
-    for (at, byte) in text.iter().enumerate() {
-        if matches!(at, 8 | 13 | 18 | 23) {
-            if *byte != b'-' {
-                return None;
-            }
-        } else if class(*byte) & (DIGIT | LOWER_HEX) != 0 {
-            high = high << 4 | low >> 60;
-            low = low << 4 | u64::from(nibble(*byte));
-        } else {
-            return None;
-        }
-    }
-    Some(Token { end: start + 36, kind: Kind::Uuid, value: Value::Wide(high, low) })
+    };
+    let a: &[u8; 8] = a;
+    let part = |bytes: [u8; 8]| lower_hex(u64::from_le_bytes(bytes));
+    let high = part(*a)? << 32 | part([*b, *c, *d, *e, *f, *g, *h, *i])?;
+    let [n, o, p, q, ..] = *text.last_chunk::<12>()?;
+    let low = part([*j, *k, *l, *m, n, o, p, q])? << 32 | part(*text.last_chunk()?)?;
+    (class(peek(line, start + 36)) == 0).then_some((start + 36, high, low))
 }
 
 /// Hexadecimal digits with at least one of 0 to 9: 8 to 64 of them, an even number.
@@ -290,9 +251,9 @@ fn number(line: &[u8], start: usize, end: usize) -> Token {
     let next = peek(line, end);
     if next == b':'
         && end - start == 2
-        && let Some(clock) = clock(line, start)
+        && let Some((kind, end, value)) = clock(line, start)
     {
-        return clock;
+        return Token { end, kind, value: Value::Num(value) };
     }
     if next == b'.'
         && class(peek(line, end + 1)) == DIGIT
@@ -313,30 +274,46 @@ fn integer(line: &[u8], start: usize, end: usize) -> Token {
     }
 }
 
-fn clock(line: &[u8], start: usize) -> Option<Token> {
-    let text: &[u8; 8] = line.get(start..)?.first_chunk()?;
-    let [h, hh, b':', m, mm, b':', s, ss] = *text else { return None };
-    if [h, hh, m, mm, s, ss].into_iter().any(|byte| class(byte) != DIGIT) {
+/// The kind of a time of day that begins at `start`, where it ends, and its value.
+pub fn clock(line: &[u8], start: usize) -> Option<(Kind, usize, u64)> {
+    /// The colons of `HH:MM:SS`, and zeros for them.
+    const COLONS: u64 = 0x0000_3a00_003a_0000;
+    const ZEROS: u64 = 0x0000_3000_0030_0000;
+    const AT: u64 = 0x0000_ff00_00ff_0000;
+    let text = eight(line, start);
+    let numbers = text & !AT | ZEROS;
+    if text & AT != COLONS || digits(numbers) < 8 {
         return None;
     }
-    let two = |tens: u8, ones: u8| u64::from(tens & 15) * 10 + u64::from(ones & 15);
-    let (hour, minute, second) = (two(h, hh), two(m, mm), two(s, ss));
+    let all = eight::decimal(numbers, 8);
+    let (hour, minute, second) = (all / 1_000_000, all / 1000 % 1000, all % 1000);
     let end = start + 8;
-    if hour > 23 || minute > 59 || second > 59 || class(peek(line, end)) == DIGIT {
+    let separator = peek(line, end);
+    if hour > 23 || minute > 59 || second > 59 || class(separator) == DIGIT {
         return None;
     }
     let seconds = (hour * 60 + minute) * 60 + second;
-    let separator = peek(line, end);
-    if matches!(separator, b'.' | b',') {
-        let digits = line.iter().skip(end + 1).take_while(|byte| byte.is_ascii_digit()).count();
-        if (1..=9).contains(&digits) {
-            let fraction = decimal(line.get(end + 1..end + 1 + digits)?)?;
-            let value = seconds * 10u64.pow(digits as u32) + fraction;
-            let kind = Kind::Clock(digits as u8, separator);
-            return Some(Token { end: end + 1 + digits, kind, value: Value::Num(value) });
-        }
+    if matches!(separator, b'.' | b',')
+        && let Some((len, fraction)) = fraction(line, end + 1)
+    {
+        let kind = Kind::Clock(len as u8, separator);
+        let value = seconds * 10u64.pow(len as u32) + fraction;
+        return Some((kind, end + 1 + len, value));
     }
-    Some(Token { end, kind: Kind::Clock(0, b'.'), value: Value::Num(seconds) })
+    Some((Kind::Clock(0, b'.'), end, seconds))
+}
+
+/// One to nine digits, and what they mean as a number.
+fn fraction(line: &[u8], start: usize) -> Option<(usize, u64)> {
+    let bytes = eight(line, start);
+    match digits(bytes) {
+        0 => None,
+        8 => {
+            let len = line.iter().skip(start).take(10).take_while(|byte| byte.is_ascii_digit()).count();
+            Some((len, decimal(line.get(start..start + len)?)?)).filter(|_| len <= 9)
+        }
+        len => Some((len, eight::decimal(bytes, len))),
+    }
 }
 
 /// `1.25` or `10.0.0.1`, when each printed value is what was read.
@@ -375,9 +352,13 @@ fn number_with_unit(line: &[u8], start: usize, end: usize) -> Option<Token> {
     (digits > 0 && is_unit).then(|| integer(line, start, start + digits))
 }
 
+fn word(line: &[u8], start: usize, end: usize) -> Token {
+    Token { end: word_end(line, start, end), kind: Kind::Word, value: Value::Text }
+}
+
 /// A word reaches over single dots and slashes: `com.acme.Order`, `api/v2/cart`. In a path, a part that looks like an id
 /// ends it.
-fn word(line: &[u8], start: usize, mut end: usize) -> Token {
+pub fn word_end(line: &[u8], start: usize, mut end: usize) -> usize {
     let in_path = start > 0 && peek(line, start - 1) == b'/';
     while matches!(peek(line, end), b'.' | b'/') && class(peek(line, end + 1)) != 0 {
         let (next, classes) = run(line, end + 1);
@@ -386,5 +367,5 @@ fn word(line: &[u8], start: usize, mut end: usize) -> Token {
         }
         end = next;
     }
-    Token { end, kind: Kind::Word, value: Value::Text }
+    end
 }

@@ -1,9 +1,10 @@
 //! Known layouts as a tree over their pieces: a line that follows one is read along it, so that constant text is compared
 //! instead of taken apart again. Most lines of a program follow a layout that was seen before.
 
+use super::expect::read;
 use super::intern::Interner;
 use super::kind::{Kind, Piece};
-use super::scan::{keep, read_as, token_at};
+use super::scan::{keep, token_at};
 
 #[derive(Default)]
 pub struct Tree {
@@ -152,21 +153,18 @@ fn slot(node: &Node, line: &[u8], at: usize, values: &mut Vec<u64>, words: &mut 
     if node.slots.is_empty() {
         return None;
     }
-    let (token, next) = match node.slots.as_slice() {
-        // What the slot is expected to hold is quicker read than told from all it could be.
-        [(kind, next)] => (read_as(*kind, line, at)?, *next),
-        slots => {
-            let token = token_at(line, at)?;
-            let (_, next) = slots.iter().find(|(kind, _)| *kind == token.kind)?;
-            (token, *next)
-        }
-    };
+    // What the slot is expected to hold is quicker read than told from all it could be.
+    if let [(kind, next)] = node.slots.as_slice() {
+        return Some((read(*kind, line, at, values, words)?, *next));
+    }
+    let token = token_at(line, at)?;
+    let (_, next) = node.slots.iter().find(|(kind, _)| *kind == token.kind)?;
     keep(line.get(at..token.end)?, &token.value, values, words);
-    Some((token.end, next))
+    Some((token.end, *next))
 }
 
 /// `rest.starts_with(text)`, without a call for short texts.
-fn begins(rest: &[u8], text: &[u8]) -> bool {
+pub fn begins(rest: &[u8], text: &[u8]) -> bool {
     if text.len() > 16 {
         return rest.starts_with(text);
     }

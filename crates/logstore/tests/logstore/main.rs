@@ -6,6 +6,7 @@
 mod crash;
 mod damage;
 mod model;
+mod objects;
 mod peers;
 mod place;
 mod retention;

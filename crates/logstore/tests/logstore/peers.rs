@@ -1,4 +1,4 @@
-//! Other programs read the segments: the program in the crate's documentation, with PyArrow.
+//! Other programs read the segments: the program in the crate's documentation, with PyArrow and with DuckDB.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,8 +9,9 @@ use crate::place::{Place, START, everything, group, record};
 fn python() -> PathBuf {
     let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.dev/venv/bin/python");
     let python = std::env::var_os("OVERSEER_PYTHON").map_or(venv, PathBuf::from);
-    let has = Command::new(&python).args(["-c", "import pyarrow"]).output().is_ok_and(|output| output.status.success());
-    assert!(has, "PyArrow is missing: run `./dev setup`");
+    let imported = Command::new(&python).args(["-c", "import duckdb, pyarrow"]).output();
+    let has = imported.is_ok_and(|output| output.status.success());
+    assert!(has, "PyArrow or DuckDB is missing: run `./dev setup`");
     python
 }
 
@@ -24,8 +25,41 @@ fn program() -> String {
         .collect()
 }
 
+/// What the program needs of PyArrow, with DuckDB's reader of Parquet instead.
+const DUCKDB: &str = r#"
+import duckdb
+class pq:
+    class ParquetFile:
+        def __init__(self, path):
+            self.path = path
+            told = "select distinct row_group_id, row_group_num_rows from parquet_metadata(?) order by row_group_id"
+            self.counts = [count for _, count in duckdb.execute(told, [path]).fetchall()]
+            self.num_row_groups = len(self.counts)
+        def read_row_group(self, group):
+            first = sum(self.counts[:group])
+            read = "select * from read_parquet(?, file_row_number = true) where file_row_number between ? and ? order by file_row_number"
+            found = duckdb.execute(read, [self.path, first, first + self.counts[group] - 1])
+            names = [column[0] for column in found.description]
+            self.rows = [dict(zip(names, row)) for row in found.fetchall()]
+            return self
+        def to_pylist(self): return self.rows
+"#;
+
 #[test]
 fn pyarrow_gives_every_line_back() {
+    gives_every_line_back(&program());
+}
+
+#[test]
+fn duckdb_gives_every_line_back() {
+    let program = program();
+    assert!(program.contains(PYARROW));
+    gives_every_line_back(&program.replace(PYARROW, DUCKDB));
+}
+
+const PYARROW: &str = "import pyarrow.parquet as pq\n";
+
+fn gives_every_line_back(program: &str) {
     let place = Place::new();
     let (store, _) = place.open_with(overseer_logstore::Config { block_bytes: 40_000, ..Default::default() });
     let lines: Vec<String> = (0..1500u64)
@@ -66,7 +100,7 @@ fn pyarrow_gives_every_line_back() {
         .iter()
         .map(|line| format!("{} {}", line.time.0, String::from_utf8(line.text.clone()).unwrap()))
         .collect();
-    let output = Command::new(python()).arg("-c").arg(program()).arg(&place.segments()[0]).output().unwrap();
+    let output = Command::new(python()).arg("-c").arg(program).arg(&place.segments()[0]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let told = String::from_utf8(output.stdout).unwrap();
     let mut told: Vec<&str> = told.lines().collect();

@@ -1,9 +1,10 @@
 //! A store in a scratch folder, and lines to put into it.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use overseer_logstore::{
-    Config, Group, Nanos, Objects, OpenReport, Order, Page, Query, Rank, Record, Signature, Store, Stream,
+    Config, Group, Nanos, Objects, OpenReport, Order, Page, Query, Rank, Record, Signature, Store, StoreError, Stream,
 };
 use tempfile::TempDir;
 
@@ -30,9 +31,17 @@ impl Place {
     }
 }
 
+/// Opens the store. A process that another test starts just now holds the lock of a store that was closed until it runs
+/// its program: that passes.
 pub fn open(folder: &Path, config: Config) -> (Store, OpenReport) {
-    let objects = Objects::directory(&folder.join("segments")).unwrap();
-    Store::open(&folder.join("open"), objects, config).unwrap()
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let objects = Objects::directory(&folder.join("segments")).unwrap();
+        match Store::open(&folder.join("open"), objects, config.clone()) {
+            Err(StoreError::Held { .. }) if Instant::now() < deadline => std::thread::yield_now(),
+            opened => return opened.unwrap(),
+        }
+    }
 }
 
 pub fn files(folder: &Path) -> Vec<std::path::PathBuf> {
