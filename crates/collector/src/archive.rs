@@ -11,6 +11,7 @@
 //! A line that continues an event (a frame of a stack trace) has the signature and severity of the event's first line.
 
 mod follow;
+mod forms;
 mod grpc;
 mod live;
 mod open;
@@ -33,6 +34,7 @@ use overseer_redaction::Redactor;
 use overseer_signatures::{Miner, SignatureId};
 use tokio_util::sync::CancellationToken;
 
+use forms::Forms;
 pub use grpc::Logs;
 use live::Live;
 pub use open::{ArchiveError, summary_signer};
@@ -67,6 +69,7 @@ struct Inner {
 struct Learned {
     miner: Miner,
     sources: HashMap<SourceKey, Progress>,
+    forms: Forms,
     /// The last batch, when the store refused it. It comes again, and is not mined twice.
     refused: Option<Prepared>,
     /// Lines since what was learned was written down.

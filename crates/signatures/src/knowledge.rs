@@ -17,7 +17,8 @@ pub(crate) struct Message<'a> {
     pub class: u64,
     pub shape: Shape,
     pub words: &'a [u64],
-    pub severity: Option<Severity>,
+    /// The line behind its header.
+    pub text: &'a [u8],
 }
 
 impl Message<'_> {
@@ -88,9 +89,9 @@ impl Knowledge {
                 known
             }
             None => {
-                let severity = message.severity.unwrap_or_else(|| Severity::of_words(line));
+                let worded = Severity::of_words(message.text);
                 let (words, template) = (message.constant(mask), message.template(mask));
-                self.table.add(own_form, shape.skeleton, words, severity, template)
+                self.table.add(own_form, shape.skeleton, words, worded, template)
             }
         };
         self.table.shapes.insert(key, index);

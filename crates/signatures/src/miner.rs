@@ -93,19 +93,20 @@ impl Miner {
         let (index, mask) = match knowledge.find(shape, words) {
             Some(known) => known,
             None => {
-                knowledge.learn(&Message { line, atoms, failure, class, shape, words, severity }, limits.signatures)
+                let text = line.get(header.message..).unwrap_or_default();
+                knowledge.learn(&Message { line, atoms, failure, class, shape, words, text }, limits.signatures)
             }
         };
         let mut sighting =
             Sighting { signature: SignatureId(0), severity: Severity::Unknown, count: 0, header, line, atoms, mask };
         if let Some(entry) = knowledge.table.get_mut(index) {
             Table::count(entry);
-            entry.severity = entry.severity.max(severity.unwrap_or_default());
+            sighting.severity = severity.unwrap_or(entry.worded);
+            entry.severity = entry.severity.max(sighting.severity);
             if entry.skeleton == shape.skeleton {
                 entry.template.compare(line, atoms);
             }
             sighting.signature = entry.id;
-            sighting.severity = severity.unwrap_or(entry.severity);
             sighting.count = entry.count;
         }
         sighting

@@ -9,7 +9,7 @@ use crate::slots::Slots;
 use crate::table::{Entry, Index, Table};
 
 /// Counts up when what is written changes its meaning.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// All that a miner knows, in a form that any serde format can carry. A miner made from it goes on as if it had not
 /// been interrupted.

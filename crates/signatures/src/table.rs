@@ -19,7 +19,10 @@ pub(crate) struct Entry {
     pub count: u64,
     /// Uses since long ago, halved each time the table was full.
     heat: u32,
+    /// The worst that a line of it said of itself, or its words.
     pub severity: Severity,
+    /// What its words say, of a line that says nothing of itself.
+    pub worded: Severity,
     /// The skeleton that the template was made from.
     pub skeleton: u64,
     /// How many words of the template's line are constant: the fewer, the more general it is.
@@ -93,7 +96,7 @@ impl Table {
     }
 
     /// A new signature. Its id is made of its form, so that it is the same in each run.
-    pub fn add(&mut self, form: u64, skeleton: u64, words: usize, severity: Severity, template: Template) -> Index {
+    pub fn add(&mut self, form: u64, skeleton: u64, words: usize, worded: Severity, template: Template) -> Index {
         let index = self.entries.len() as Index;
         let mut id = SignatureId(form);
         while self.ids.contains_key(&id.0) {
@@ -101,7 +104,8 @@ impl Table {
         }
         self.aliases.remove(&id.0);
         self.ids.insert(id.0, index);
-        let entry = Entry { id, merged_into: index, count: 0, heat: 0, severity, skeleton, words, template };
+        let severity = Severity::Unknown;
+        let entry = Entry { id, merged_into: index, count: 0, heat: 0, severity, worded, skeleton, words, template };
         self.entries.push(entry);
         index
     }
@@ -129,6 +133,7 @@ impl Table {
         entry.count += gone.count;
         entry.heat = entry.heat.saturating_add(gone.heat);
         entry.severity = entry.severity.max(gone.severity);
+        entry.worded = entry.worded.max(gone.worded);
         self.aliases.insert(gone.id.0, entry.id);
         self.ids.remove(&gone.id.0);
         if gone.words < entry.words {

@@ -200,7 +200,14 @@ async fn make_schema(pool: &PgPool, service: ServiceName) -> sqlx::Result<()> {
         .await?;
     if !known {
         let statement = format!("CREATE SCHEMA IF NOT EXISTS {}", service.snake());
-        sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(pool).await?;
+        let made = sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(pool).await;
+        // PostgreSQL looks before it takes the name: whoever loses the race is told of it.
+        let lost = |error: &sqlx::Error| error.as_database_error().is_some_and(|error| error.is_unique_violation());
+        if let Err(error) = made
+            && !lost(&error)
+        {
+            return Err(error);
+        }
     }
     Ok(())
 }

@@ -71,7 +71,7 @@ impl Inner {
     }
 
     fn prepare(&self, learned: &mut Learned, batch: &Batch) -> Prepared {
-        let Learned { miner, sources, .. } = learned;
+        let Learned { miner, sources, forms, .. } = learned;
         let mut changed: HashMap<SourceKey, Progress> = HashMap::new();
         let (mut runs, mut kept) = (Vec::new(), Vec::with_capacity(batch.lines.len()));
         let mut tally = Tally::default();
@@ -85,7 +85,9 @@ impl Inner {
             kept.extend(lines.iter().map(|line| self.keep(line, progress, miner, &of, &mut tally)));
             runs.push(Run { lines: begin..kept.len(), days: self.retention.of(&workload), workload });
         }
-        let counted = tally.finish(|id| miner.signature(id).map(|signature| signature.template));
+        let counted = tally.finish(|one| {
+            forms.is_due(one).then(|| miner.signature(one.signature).map(|known| known.template).unwrap_or_default())
+        });
         Prepared { runs, kept, changed, counted, marks: batch.marks.clone() }
     }
 

@@ -1,5 +1,7 @@
 //! The chronicle's tables.
 
+use std::collections::BTreeMap;
+
 use overseer_contract::Event;
 use overseer_model::Timestamp;
 use overseer_signatures::{PublicForm, SignatureId, public_form};
@@ -14,6 +16,8 @@ use super::tally::{Counted, Minute};
 const APPLIED: &str = "log_tallies_applied";
 /// Rank of a warning: what is at least so bad is told at once.
 const WARNING: i64 = 5;
+/// Rows of one statement.
+const ROWS: usize = 64;
 /// A number of events that no minute has.
 const NEVER: i64 = i64::MAX;
 
@@ -194,38 +198,75 @@ pub async fn apply(db: &Db, merges: &[Merge], counted: &[Counted], upto: u64) ->
     for merge in merges {
         take_in(&mut tx.conn(), merge).await?;
     }
-    let (minutes, signatures) = (into_minutes(), into_signatures());
-    for one in counted {
-        let (workload, signature, form) = (clean(&one.workload), one.signature.to_string(), one.form());
-        let (severity, first, last) = (i64::from(one.severity), one.first_seen.micros(), one.last_seen.micros());
-        on!(&mut tx.conn(), c => sqlx::query(sqlx::AssertSqlSafe(minutes.as_str()))
-            .bind(&workload).bind(&signature).bind(one.minute.0).bind(clean(&one.resource_id)).bind(severity)
-            .bind(first).bind(last).bind(one.count).execute(c).await.map(drop))?;
-        on!(&mut tx.conn(), c => sqlx::query(sqlx::AssertSqlSafe(signatures.as_str()))
-            .bind(&workload).bind(&signature).bind(form.as_str()).bind(severity).bind(first).bind(last)
-            .bind(one.count).bind(to_json(&Baseline::default())).bind(NEVER).execute(c).await.map(drop))?;
+    for some in counted.chunks(ROWS) {
+        add_minutes(&mut tx.conn(), some).await?;
+    }
+    for some in by_signature(counted).chunks(ROWS) {
+        add_signatures(&mut tx.conn(), some).await?;
     }
     state::set(&mut tx.conn(), APPLIED, &upto.to_string()).await?;
     tx.commit().await
 }
 
-fn into_minutes() -> String {
-    format!(
-        "INSERT INTO log_minutes (workload, signature, minute, resource_id, severity, first_seen, last_seen, seen, told) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0) ON CONFLICT (workload, signature, minute) DO UPDATE SET {sum}, \
-         resource_id = excluded.resource_id",
-        sum = sum("log_minutes")
-    )
+/// One count for each signature of a workload, over all minutes: no statement may touch a row twice.
+fn by_signature(counted: &[Counted]) -> Vec<Counted> {
+    let mut sums: BTreeMap<(&str, SignatureId), Counted> = BTreeMap::new();
+    for one in counted {
+        let sum = sums.entry((&one.workload, one.signature));
+        sum.and_modify(|sum| sum.widen(one)).or_insert_with(|| one.clone());
+    }
+    sums.into_values().collect()
 }
 
-fn into_signatures() -> String {
-    format!(
+/// `($1, $2), ($3, $4)` for so many rows and columns.
+fn places(rows: usize, columns: usize) -> String {
+    let row = |row: usize| {
+        let places: Vec<String> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
+        format!("({})", places.join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
+async fn add_minutes(conn: &mut Conn<'_>, some: &[Counted]) -> Result<(), StoreError> {
+    let sql = format!(
+        "INSERT INTO log_minutes (workload, signature, minute, resource_id, severity, first_seen, last_seen, seen, told) \
+         VALUES {places} ON CONFLICT (workload, signature, minute) DO UPDATE SET {sum}, resource_id = excluded.resource_id",
+        places = places(some.len(), 9),
+        sum = sum("log_minutes")
+    );
+    on!(conn, c => {
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+        for one in some {
+            query = query.bind(clean(&one.workload)).bind(one.signature.to_string()).bind(one.minute.0)
+                .bind(clean(&one.resource_id)).bind(i64::from(one.severity)).bind(one.first_seen.micros())
+                .bind(one.last_seen.micros()).bind(one.count).bind(0_i64);
+        }
+        query.execute(c).await.map(drop)
+    })?;
+    Ok(())
+}
+
+async fn add_signatures(conn: &mut Conn<'_>, some: &[Counted]) -> Result<(), StoreError> {
+    let sql = format!(
         "INSERT INTO log_signatures \
          (workload, signature, public_form, severity, first_seen, last_seen, seen, baseline, burst_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (workload, signature) DO UPDATE SET {sum}, \
-         public_form = excluded.public_form",
+         VALUES {places} ON CONFLICT (workload, signature) DO UPDATE SET {sum}, public_form = \
+         CASE WHEN excluded.public_form = '' THEN log_signatures.public_form ELSE excluded.public_form END",
+        places = places(some.len(), 9),
         sum = sum("log_signatures")
-    )
+    );
+    let nothing = to_json(&Baseline::default());
+    on!(conn, c => {
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+        for one in some {
+            let form = one.form().map(String::from).unwrap_or_default();
+            query = query.bind(clean(&one.workload)).bind(one.signature.to_string()).bind(form)
+                .bind(i64::from(one.severity)).bind(one.first_seen.micros()).bind(one.last_seen.micros())
+                .bind(one.count).bind(nothing.clone()).bind(NEVER);
+        }
+        query.execute(c).await.map(drop)
+    })?;
+    Ok(())
 }
 
 /// How a row of one of the tables takes another in.

@@ -41,14 +41,25 @@ pub struct Counted {
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
     pub count: i64,
-    /// As it was written; read it with [`Counted::form`].
-    form: String,
+    /// As it was written; read it with [`Counted::form`]. `None` when it was told before and may stay.
+    form: Option<String>,
 }
 
 impl Counted {
-    /// Masked again, whatever was written: nothing else can leave.
-    pub fn form(&self) -> PublicForm {
-        public_form(&self.form)
+    /// Masked again, whatever was written: nothing else can leave. `None` when it is as it was told before.
+    pub fn form(&self) -> Option<PublicForm> {
+        self.form.as_deref().map(public_form)
+    }
+
+    /// Takes another count of the signature in, of any minute.
+    pub fn widen(&mut self, other: &Self) {
+        self.severity = self.severity.max(other.severity);
+        self.first_seen = self.first_seen.min(other.first_seen);
+        self.last_seen = self.last_seen.max(other.last_seen);
+        self.count += other.count;
+        if other.form.is_some() {
+            self.form.clone_from(&other.form);
+        }
     }
 
     fn take(&mut self, seen: &Seen<'_>) {
@@ -99,7 +110,7 @@ impl Tally {
     }
 
     pub fn count(&mut self, seen: &Seen<'_>) {
-        self.count_as(seen, "");
+        self.count_as(seen, None);
     }
 
     /// Counts what was counted before, as this signature.
@@ -108,16 +119,19 @@ impl Tally {
             counted;
         let (workload, severity) = (&workload.as_str().into(), Rank(*severity));
         let (first, last, count) = (*first_seen, *last_seen, *count);
-        self.count_as(&Seen { workload, resource_id, signature, severity, first, last, count }, form);
+        self.count_as(&Seen { workload, resource_id, signature, severity, first, last, count }, form.as_ref());
     }
 
-    fn count_as(&mut self, seen: &Seen<'_>, form: &str) {
+    fn count_as(&mut self, seen: &Seen<'_>, form: Option<&String>) {
         let (workload, minute) = (self.workload(seen.workload), Minute::of(seen.first));
         let place = |signature| (workload, signature, minute);
         let known = self.places.get(&place(seen.signature));
         let signature = if known.is_none() && self.counted.len() >= self.most { OTHERS } else { seen.signature };
         let known = known.or_else(|| self.places.get(&place(signature)));
         if let Some(known) = known.and_then(|&at| self.counted.get_mut(at)) {
+            if form.is_some() {
+                known.form = form.cloned();
+            }
             return known.take(seen);
         }
         self.places.insert(place(signature), self.counted.len());
@@ -130,7 +144,7 @@ impl Tally {
             first_seen: seen.first,
             last_seen: seen.last,
             count: seen.count,
-            form: if signature == OTHERS { String::new() } else { form.to_owned() },
+            form: form.filter(|_| signature != OTHERS).cloned(),
         });
     }
 
@@ -152,10 +166,10 @@ impl Tally {
         self.counted
     }
 
-    /// With the public form of each signature, as its template is now.
-    pub fn finish(mut self, mut template: impl FnMut(SignatureId) -> Option<String>) -> Vec<Counted> {
+    /// With the public form of each signature whose template `template` gives.
+    pub fn finish(mut self, mut template: impl FnMut(&Counted) -> Option<String>) -> Vec<Counted> {
         for counted in &mut self.counted {
-            counted.form = template(counted.signature).map(|text| public_form(&text).into()).unwrap_or_default();
+            counted.form = template(counted).map(|text| public_form(&text).into());
         }
         self.counted
     }
@@ -184,7 +198,7 @@ mod tests {
         assert_eq!((first.first_seen.micros(), first.last_seen.micros()), (MINUTE + 2, 2 * MINUTE - 1));
         assert_eq!(first.resource_id, "c119999999");
         assert_eq!((second.minute, second.count), (Minute(2), 1));
-        assert_eq!(first.form().as_str(), "took <*> ms for <*>");
+        assert_eq!(first.form().unwrap().as_str(), "took <*> ms for <*>");
     }
 
     #[test]

@@ -152,17 +152,17 @@ impl Store {
     /// that come at the same time share one write to the disk. The order of equal times is that of the calls. An empty
     /// mark is none: its key is forgotten.
     ///
-    /// When too much is unsealed, sealing is done here, and takes its time.
+    /// When too much is unsealed already, sealing is done here first, and takes its time.
     ///
     /// # Errors
     /// When a line, a name or the whole is too long, or nothing can be written: then nothing of the call is kept.
     pub fn append(&self, batches: &[(&Group, &[Record])], marks: &[(MarkKey, Vec<u8>)]) -> Result<Ack, StoreError> {
         self.validate(batches, marks)?;
-        let ack = self.commit(wal::frame(batches, marks))?;
+        // Before the commit: what was committed is acknowledged.
         if lock(&self.state)?.unsealed() > self.config.unsealed_bytes {
             self.relieve()?;
         }
-        Ok(ack)
+        self.commit(wal::frame(batches, marks))
     }
 
     /// The value that was last committed under `key`.

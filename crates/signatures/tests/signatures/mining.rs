@@ -141,3 +141,14 @@ fn variables_have_kinds() {
     ];
     assert_eq!(found, expected);
 }
+
+#[test]
+fn a_line_that_says_nothing_of_itself_is_not_as_bad_as_others_of_its_signature() {
+    let mut miner = Miner::default();
+    let severity = |miner: &mut Miner, line: &str| miner.observe(line.as_bytes()).severity;
+    assert_eq!(severity(&mut miner, "2026-03-01 10:00:00 ERROR line 1"), Severity::Error);
+    assert_eq!(severity(&mut miner, "line 2"), Severity::Unknown);
+    assert_eq!(severity(&mut miner, "connection refused"), severity(&mut miner, "connection refused"));
+    let listed: Vec<_> = miner.signatures().map(|signature| (signature.template, signature.severity)).collect();
+    assert!(listed.contains(&("line <*>".to_owned(), Severity::Error)), "{listed:?}");
+}
