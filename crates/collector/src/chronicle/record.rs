@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::error::Error;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use overseer_contract::{BadEvent, Event, v1};
 use overseer_model::{Site, Timestamp};
@@ -24,8 +24,10 @@ use crate::wire;
 
 /// How often minutes are looked at.
 const EVERY: Duration = Duration::from_secs(1);
-/// The least time between two rounds.
+/// The least time between two rounds. Rounds take at most a fifth of the time: in a flood they come less often, and are
+/// of more lines.
 const PAUSE: Duration = Duration::from_millis(20);
+const PAUSES: u32 = 4;
 /// How long after its end a minute may still get events before it is told.
 const GRACE: Duration = Duration::from_secs(3);
 /// Minutes told at once. An event with so many facts stays below what the bus carries.
@@ -85,7 +87,7 @@ impl Recorder {
     pub async fn run(mut self, now: impl Fn() -> Timestamp, stop: CancellationToken) {
         let mut every = tokio::time::interval(EVERY);
         every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut backoff = Backoff::default();
+        let (mut backoff, mut pause) = (Backoff::default(), PAUSE);
         loop {
             let stopping = tokio::select! {
                 biased;
@@ -95,11 +97,13 @@ impl Recorder {
                     if !self.is_urgent() {
                         continue;
                     }
-                    tokio::time::sleep(PAUSE).await;
+                    stop.run_until_cancelled(tokio::time::sleep(pause)).await;
                     false
                 }
             };
+            let begun = Instant::now();
             let round = self.round(now()).await;
+            pause = (begun.elapsed() * PAUSES).clamp(PAUSE, EVERY);
             if stopping {
                 return;
             }
