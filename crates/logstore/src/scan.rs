@@ -46,8 +46,8 @@ impl Wanted<'_> {
 
     fn sort(&self, keys: &mut [(i64, u64, usize, u32)]) {
         match self.query.order {
-            Order::OldestFirst => keys.sort_unstable(),
-            Order::NewestFirst => keys.sort_unstable_by(|a, b| b.cmp(a)),
+            Order::OldestFirst => keys.sort(),
+            Order::NewestFirst => keys.sort_by(|a, b| b.cmp(a)),
         }
     }
 }
@@ -189,7 +189,9 @@ pub fn in_segment<S: Source + ?Sized>(
         if wanted.overlaps(Nanos(group.times.0), Nanos(group.times.1)) {
             blocks += 1;
             let block = Block::open(source, group)?;
-            Search { block: &block, partition, first, wanted }.run(&mut found)?;
+            let (from, to) = wanted.times();
+            let is_whole = from <= group.times.0 && group.times.1 <= to;
+            Search { block: &block, is_whole, partition, first, wanted }.run(&mut found)?;
         }
     }
     Ok((found.lines, blocks))
@@ -197,6 +199,8 @@ pub fn in_segment<S: Source + ?Sized>(
 
 struct Search<'s, 'b, S: Source + ?Sized> {
     block: &'s Block<'b, S>,
+    /// All its lines are in time.
+    is_whole: bool,
     partition: &'s Arc<Partition>,
     first: u64,
     wanted: &'s Wanted<'s>,
@@ -213,6 +217,7 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
         for (number, layout) in self.block.layouts.iter().enumerate() {
             known.push(self.candidates(number, layout, &mut candidates)?);
         }
+        // The lines of one layout are in order already: sorting that knows runs has little to do.
         self.wanted.sort(&mut candidates);
         let mut rest = candidates.as_mut_slice();
         let mut size = FIRST_BATCH;
@@ -242,10 +247,22 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
         if all_classes == Some(false) || all_sources == Some(false) {
             return Ok(None);
         }
-        let lines = self.having_literals(layout)?;
+        // Times tell first when they rule out much, and last when they rule out nothing.
+        let (mut times, mut within) = (Vec::new(), 0..layout.count);
+        if !self.is_whole {
+            times = self.block.times(layout)?;
+            within = self.within(&times);
+        }
+        if within.is_empty() {
+            return Ok(None);
+        }
+        let lines = self.having_literals(layout, &within)?;
         let is_sure = lines.is_some();
         if lines == Some(Lines::These(Vec::new())) {
             return Ok(None);
+        }
+        if self.is_whole {
+            times = self.block.times(layout)?;
         }
         if all_classes.is_none() {
             self.block.load(&mut classes)?;
@@ -253,8 +270,6 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
         if all_sources.is_none() {
             self.block.load(&mut sources)?;
         }
-        let times = self.block.times(layout)?;
-        let within = self.within(&times);
         let ties = self.block.ties(layout)?;
         let mut keep = |line: u32| {
             let at = line as usize;
@@ -265,19 +280,17 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
             }
         };
         match lines {
-            Some(Lines::These(lines)) => {
-                lines.into_iter().filter(|line| within.contains(&(*line as usize))).for_each(&mut keep);
-            }
+            Some(Lines::These(lines)) => lines.into_iter().for_each(&mut keep),
             Some(Lines::All) | None => within.for_each(|line| keep(line as u32)),
         }
         Ok(Some(Known { times, is_sure, printer: None, sources, classes }))
     }
 
-    /// The lines that have one of the literals that a match needs; `None` when that is not known.
-    fn having_literals(&self, layout: &Layout) -> Result<Option<Lines>, ReadError> {
+    /// The lines of `within` that have one of the literals that a match needs; `None` when that is not known.
+    fn having_literals(&self, layout: &Layout, within: &Range<usize>) -> Result<Option<Lines>, ReadError> {
         let mut all: Option<Vec<u32>> = None;
         for (literal, finder) in &self.wanted.matcher.literals {
-            match find(self.block, layout, literal, finder)? {
+            match find(self.block, layout, within, literal, finder)? {
                 Some(Lines::These(lines)) => all.get_or_insert_default().extend(lines),
                 other => return Ok(other),
             }
@@ -306,8 +319,10 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
         let key = |time, tie| Key { time, first: self.first, partition: self.partition.clone(), tie };
         let mut matched = Vec::new();
         let mut text = Vec::new();
-        let needs_text = !matcher.literals.is_empty();
-        batch.sort_unstable_by_key(|(_, _, layout, line)| (*layout, *line));
+        // In memory the lines of a layout are neighbours, in time they are not.
+        if matcher.regex.is_some() {
+            batch.sort_unstable_by_key(|(_, _, layout, line)| (*layout, *line));
+        }
         for candidate in batch.iter() {
             let (time, tie, number, line) = *candidate;
             if self.wanted.after.as_ref().is_some_and(|after| after.time == time)
@@ -316,7 +331,7 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
                 continue;
             }
             let Some(Some(layout)) = known.get_mut(number) else { continue };
-            if matcher.regex.is_some() || needs_text && !layout.is_sure {
+            if matcher.regex.is_some() || !matcher.literals.is_empty() && !layout.is_sure {
                 text.clear();
                 layout.printer(self.block, number)?.put(line as usize, &mut text);
                 if !matcher.matches(&text) {
@@ -326,6 +341,7 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
             matched.push(*candidate);
         }
         self.wanted.sort(&mut matched);
+        found.lines.reserve(matched.len().min(self.wanted.query.lines));
         for (time, tie, number, at) in matched {
             if found.is_full() {
                 break;

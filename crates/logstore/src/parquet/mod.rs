@@ -10,7 +10,7 @@ mod thrift;
 mod write;
 
 pub use page::{Texts, WIDE};
-pub use read::{Chunk, Footer, Pages, RowGroup, footer_len, read_footer};
+pub use read::{Chunk, Footer, Inflate, Pages, RowGroup, footer_len, read_footer};
 pub use write::{FileWriter, Row};
 
 /// The columns of a segment, in the order of the schema.

@@ -275,45 +275,57 @@ impl Pages {
         self.pages.len()
     }
 
-    fn values(&self, chunk: &[u8], page: usize, into: &mut Vec<u8>) -> Option<usize> {
+    /// The values' bytes, and how many values they are.
+    fn values<'v>(&self, inflate: &'v mut Inflate, chunk: &'v [u8], page: usize) -> Option<(&'v [u8], usize)> {
         let page = self.pages.get(page)?;
         if crc32fast::hash(chunk.get(page.start..page.end)?) != page.sum {
             return None;
         }
         let stored = chunk.get(page.values_at..page.end)?;
-        into.clear();
-        if page.is_compressed {
-            into.reserve_exact(page.raw);
-            let mut inflate = zstd::bulk::Decompressor::new().ok()?;
-            inflate.decompress_to_buffer(stored, into).ok().filter(|len| *len == page.raw)?;
-        } else {
-            into.extend_from_slice(stored);
-        }
-        Some(page.values)
+        let values = if page.is_compressed { inflate.page(stored, page.raw)? } else { stored };
+        Some((values, page.values))
     }
 
-    pub fn texts(&self, chunk: &[u8], page: usize) -> Option<Texts> {
-        let mut raw = Vec::new();
-        let count = self.values(chunk, page, &mut raw)?;
-        get_texts(&raw, count)
+    pub fn texts(&self, inflate: &mut Inflate, chunk: &[u8], page: usize) -> Option<Texts> {
+        let (raw, count) = self.values(inflate, chunk, page)?;
+        get_texts(raw, count)
     }
 
-    pub fn codes(&self, chunk: &[u8], page: usize) -> Option<Vec<u32>> {
-        let mut raw = Vec::new();
-        let count = self.values(chunk, page, &mut raw)?;
-        Some(join::<4>(&raw, count)?.into_iter().map(u32::from_le_bytes).collect())
+    pub fn codes(&self, inflate: &mut Inflate, chunk: &[u8], page: usize) -> Option<Vec<u32>> {
+        let (raw, count) = self.values(inflate, chunk, page)?;
+        join(raw, count)
     }
 
-    pub fn nums(&self, chunk: &[u8], page: usize) -> Option<Vec<i64>> {
-        let mut raw = Vec::new();
-        let count = self.values(chunk, page, &mut raw)?;
-        Some(join::<8>(&raw, count)?.into_iter().map(i64::from_le_bytes).collect())
+    pub fn nums(&self, inflate: &mut Inflate, chunk: &[u8], page: usize) -> Option<Vec<i64>> {
+        let (raw, count) = self.values(inflate, chunk, page)?;
+        join(raw, count)
     }
 
-    pub fn wide(&self, chunk: &[u8], page: usize) -> Option<Vec<[u8; WIDE]>> {
-        let mut raw = Vec::new();
-        let count = self.values(chunk, page, &mut raw)?;
+    pub fn wide(&self, inflate: &mut Inflate, chunk: &[u8], page: usize) -> Option<Vec<[u8; WIDE]>> {
+        let (raw, count) = self.values(inflate, chunk, page)?;
         let (values, rest) = raw.as_chunks::<WIDE>();
         (rest.is_empty() && values.len() == count).then(|| values.to_vec())
+    }
+}
+
+/// Decompresses pages, one after the other in the same memory.
+#[derive(Default)]
+pub struct Inflate {
+    zstd: Option<zstd::bulk::Decompressor<'static>>,
+    values: Vec<u8>,
+}
+
+impl Inflate {
+    /// What `stored` holds, which must be `raw` bytes.
+    fn page(&mut self, stored: &[u8], raw: usize) -> Option<&[u8]> {
+        let zstd = match &mut self.zstd {
+            Some(zstd) => zstd,
+            none => none.insert(zstd::bulk::Decompressor::new().ok()?),
+        };
+        self.values.clear();
+        self.values.reserve_exact(raw);
+        // Memory of larger pages before may leave more room than this page may fill.
+        zstd.decompress_to_buffer(stored, &mut self.values).ok().filter(|len| *len == raw)?;
+        Some(&self.values)
     }
 }

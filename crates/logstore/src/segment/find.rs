@@ -4,8 +4,11 @@
 //! end of a slot, then constants and whole slots, then the beginning of a slot must agree with it. Each such way is a set
 //! of tests on slots; kinds whose values cannot hold the bytes in question rule most of them out at once.
 
+use std::ops::Range;
+
 use memchr::memmem::Finder;
 
+use super::digits::{Decimal, Nibbles};
 use super::read::{Block, Layout, Result, Source};
 use super::values::Values;
 use crate::shape::{Kind, Value, token_at};
@@ -29,7 +32,7 @@ struct Want<'p> {
 /// Steps after which a literal's ways through a layout are not enumerated further.
 const MAX_STEPS: usize = 20_000;
 
-/// Lines of a layout.
+/// Lines among those that were asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lines {
     All,
@@ -121,10 +124,11 @@ impl<'p> Ways<'p, '_> {
     }
 }
 
-/// The lines of `layout` that contain `literal`, which is not empty. `None`: all must be looked at.
+/// The lines `within` those of `layout` that contain `literal`, which is not empty. `None`: all must be looked at.
 pub fn find<S: Source + ?Sized>(
     block: &Block<S>,
     layout: &Layout,
+    within: &Range<usize>,
     literal: &[u8],
     finder: &Finder,
 ) -> Result<Option<Lines>> {
@@ -135,11 +139,13 @@ pub fn find<S: Source + ?Sized>(
     let Some(ways) = ways.all(literal, finder) else { return Ok(None) };
     let mut found = Vec::new();
     for way in ways {
-        match follow(block, layout, &kinds, &way, finder)? {
+        match follow(block, layout, within, &kinds, &way, finder)? {
             Lines::All => return Ok(Some(Lines::All)),
             Lines::These(lines) => found.extend(lines),
         }
     }
+    // Some tests were made on all lines at once.
+    found.retain(|line| within.contains(&(*line as usize)));
     found.sort_unstable();
     found.dedup();
     Ok(Some(Lines::These(found)))
@@ -149,6 +155,7 @@ pub fn find<S: Source + ?Sized>(
 fn follow<S: Source + ?Sized>(
     block: &Block<S>,
     layout: &Layout,
+    within: &Range<usize>,
     kinds: &[Kind],
     way: &[Want],
     finder: &Finder,
@@ -169,7 +176,7 @@ fn follow<S: Source + ?Sized>(
             let codes = block.table_codes(layout, want.slot, fits.len())?;
             let codes = codes.slice();
             let fit = |line: u32| codes.get(line as usize).and_then(|code| fits.get(*code as usize)) == Some(&true);
-            lines = lines.filter(layout.count, fit);
+            lines = lines.filter(within, fit);
         }
     }
     for want in open {
@@ -180,19 +187,19 @@ fn follow<S: Source + ?Sized>(
         // Only clocks and counters of time need the times; others do without.
         let times = if block.needs_times(layout, want.slot) { block.times(layout)? } else { Vec::new() };
         let values = block.values(layout, want.slot, &times)?;
-        lines = want.filter(kind, &values, lines, layout.count, finder);
+        lines = want.filter(kind, &values, lines, within, finder);
     }
     Ok(lines)
 }
 
 impl Lines {
-    fn filter(self, count: usize, keep: impl Fn(u32) -> bool) -> Self {
-        self.filter_mut(count, keep)
+    fn filter(self, within: &Range<usize>, keep: impl Fn(u32) -> bool) -> Self {
+        self.filter_mut(within, keep)
     }
 
-    fn filter_mut(self, count: usize, mut keep: impl FnMut(u32) -> bool) -> Self {
+    fn filter_mut(self, within: &Range<usize>, mut keep: impl FnMut(u32) -> bool) -> Self {
         match self {
-            Self::All => Self::These((0..count as u32).filter(|line| keep(*line)).collect()),
+            Self::All => Self::These((within.start as u32..within.end as u32).filter(|line| keep(*line)).collect()),
             Self::These(mut lines) => {
                 lines.retain(|line| keep(*line));
                 Self::These(lines)
@@ -211,54 +218,46 @@ impl Want<'_> {
         }
     }
 
-    fn filter(&self, kind: Kind, values: &Values, lines: Lines, count: usize, finder: &Finder) -> Lines {
+    fn filter(&self, kind: Kind, values: &Values, lines: Lines, within: &Range<usize>, finder: &Finder) -> Lines {
         let token = token_at(self.part, 0).filter(|token| token.end == self.part.len() && token.kind == kind);
+        let decimal = Decimal::new(self.part);
         match (values, self.test, token.map(|token| token.value)) {
             (Values::Num(numbers), Test::Equals, Some(Value::Num(number))) => {
-                lines.filter(count, |line| numbers.get(line as usize) == Some(&number))
+                lines.filter(within, |line| numbers.get(line as usize) == Some(&number))
             }
             (Values::Wide(list), Test::Equals, Some(Value::Wide(high, low))) => {
                 let (wide, list) = ((u128::from(high) << 64 | u128::from(low)).to_be_bytes(), list.slice());
-                lines.filter(count, |line| list.get(line as usize) == Some(&wide))
+                lines.filter(within, |line| list.get(line as usize) == Some(&wide))
             }
             (Values::Text(list), Test::Contains, _) if kind == Kind::Line && lines == Lines::All => {
                 let (joined, ends) = list.joined();
-                in_joined(joined, &ends.collect::<Vec<_>>(), finder)
+                in_joined(joined, &ends.collect::<Vec<_>>(), 0, finder)
             }
-            (Values::Wide(list), _, _) if lines == Lines::All && hex_run(self.part).len() >= MIN_RUN => {
-                let mut text = Vec::new();
-                let holds = |line: &u32| {
-                    text.clear();
-                    values.put(kind, *line as usize, &mut text);
-                    self.holds(&text, finder)
-                };
-                Lines::These(with_digits(list.slice(), hex_run(self.part)).into_iter().filter(holds).collect())
+            (Values::Num(numbers), Test::Contains, _)
+                if let Some(has) = decimal.as_ref().and_then(|decimal| decimal.within(kind)) =>
+            {
+                lines.filter(within, |line| numbers.get(line as usize).is_some_and(|number| has(*number)))
             }
-            (Values::Num(numbers), Test::Contains, _) if least(kind, self.part).is_some() => {
-                let least = least(kind, self.part).unwrap_or(0);
-                let mut text = Vec::new();
-                lines.filter_mut(count, |line| {
-                    // Few numbers are large enough to have these digits.
-                    let Some(number) = numbers.get(line as usize).filter(|number| **number >= least) else {
-                        return false;
-                    };
-                    text.clear();
-                    kind.put_num(*number, &mut text);
-                    self.holds(&text, finder)
-                })
+            (Values::Num(numbers), Test::Contains, _) if let Some(nibbles) = Nibbles::new(self.part, kind) => {
+                let has = |number: &u64| nibbles.are_in(u128::from(*number));
+                lines.filter(within, |line| numbers.get(line as usize).is_some_and(has))
+            }
+            (Values::Wide(list), Test::Contains, _) if let Some(nibbles) = Nibbles::new(self.part, kind) => {
+                let (has, list) = (|wide: &[u8; 16]| nibbles.are_in(u128::from_be_bytes(*wide)), list.slice());
+                lines.filter(within, |line| list.get(line as usize).is_some_and(has))
             }
             (_, Test::Contains, _) if lines == Lines::All => {
                 // Printed one behind the other, and searched in one piece.
-                let (mut joined, mut ends) = (Vec::new(), Vec::with_capacity(count));
-                for line in 0..count {
+                let (mut joined, mut ends) = (Vec::new(), Vec::with_capacity(within.len()));
+                for line in within.clone() {
                     values.put(kind, line, &mut joined);
                     ends.push(joined.len());
                 }
-                in_joined(&joined, &ends, finder)
+                in_joined(&joined, &ends, within.start, finder)
             }
             _ => {
                 let mut text = Vec::new();
-                lines.filter_mut(count, |line| {
+                lines.filter_mut(within, |line| {
                     text.clear();
                     values.put(kind, line as usize, &mut text);
                     self.holds(&text, finder)
@@ -268,51 +267,14 @@ impl Want<'_> {
     }
 }
 
-/// The smallest number that can have the digits `part` in it.
-fn least(kind: Kind, part: &[u8]) -> Option<u64> {
-    let has_all_digits = matches!(kind, Kind::Int | Kind::Pad(_) | Kind::Dec(_));
-    let is_number = part.len() < 19 && part.iter().all(u8::is_ascii_digit);
-    let number = || part.iter().fold(0, |number, digit| number * 10 + u64::from(digit & 15));
-    (has_all_digits && is_number).then(number)
-}
-
-/// So many digits are searched for in binary; fewer would be found everywhere.
-const MIN_RUN: usize = 6;
-
-/// The longest run of hexadecimal digits.
-fn hex_run(part: &[u8]) -> &[u8] {
-    part.split(|byte| !byte.is_ascii_hexdigit()).max_by_key(|run| run.len()).unwrap_or_default()
-}
-
-/// The values that may have the hexadecimal digits `run` in them: it begins at an even digit or at an odd one, and the
-/// whole bytes of it are searched for in all values at once.
-fn with_digits(values: &[[u8; 16]], run: &[u8]) -> Vec<u32> {
-    let mut lines = Vec::new();
-    for shift in 0..2 {
-        let pairs = run.get(shift..).unwrap_or_default().as_chunks::<2>().0;
-        let digit = |digit: u8| char::from(digit).to_digit(16).unwrap_or(0) as u8;
-        let needle: Vec<u8> = pairs.iter().map(|[high, low]| digit(*high) << 4 | digit(*low)).collect();
-        let finder = Finder::new(&needle);
-        let bytes = values.as_flattened();
-        let mut from = 0;
-        while let Some(hit) = bytes.get(from..).and_then(|rest| finder.find(rest)).map(|hit| from + hit) {
-            lines.push((hit / 16) as u32);
-            from = hit + 1;
-        }
-    }
-    lines.sort_unstable();
-    lines.dedup();
-    lines
-}
-
-/// The strings that hold the literal, searched in one piece.
-fn in_joined(joined: &[u8], ends: &[usize], finder: &Finder) -> Lines {
+/// The strings that hold the literal, searched in one piece and counted from `first`.
+fn in_joined(joined: &[u8], ends: &[usize], first: usize, finder: &Finder) -> Lines {
     let (mut lines, mut from) = (Vec::new(), 0);
     while let Some(hit) = joined.get(from..).and_then(|rest| finder.find(rest)).map(|hit| from + hit) {
         let line = ends.partition_point(|end| *end <= hit);
         let Some(end) = ends.get(line).copied() else { break };
         if hit + finder.needle().len() <= end {
-            lines.push(line as u32);
+            lines.push((first + line) as u32);
             from = end;
         } else {
             from = hit + 1; // it reaches into the next string

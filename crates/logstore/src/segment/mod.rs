@@ -2,6 +2,7 @@
 
 mod choose;
 mod columns;
+mod digits;
 mod encode;
 pub mod find;
 mod read;

@@ -1,13 +1,13 @@
 //! Opens a segment and gives its lists back, each from its page. Whatever the bytes are, reading them ends in lists or in
 //! [`ReadError::Corrupt`]; what the lists mean is for [`super::values`].
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::io;
 use std::ops::Range;
 use std::rc::Rc;
 
 use super::rows::{CLASSES, Part, Refer, SOURCES, What};
-use crate::parquet::{Chunk, Column, Footer, Pages, RowGroup, Texts, WIDE, footer_len, read_footer};
+use crate::parquet::{Chunk, Column, Footer, Inflate, Pages, RowGroup, Texts, WIDE, footer_len, read_footer};
 
 /// What cannot be read of a segment, and why.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +64,7 @@ pub struct Block<'a, S: Source + ?Sized> {
     source: &'a S,
     chunks: [Chunk; 5],
     rows: usize,
+    inflate: RefCell<Inflate>,
     text: Lists<Texts>,
     code: Lists<Vec<u32>>,
     num: Lists<Vec<i64>>,
@@ -145,6 +146,7 @@ impl<'a, S: Source + ?Sized> Block<'a, S> {
             source,
             chunks: group.chunks,
             rows: group.rows,
+            inflate: RefCell::default(),
             text: Lists::default(),
             code: Lists::default(),
             num: Lists::default(),
@@ -158,7 +160,7 @@ impl<'a, S: Source + ?Sized> Block<'a, S> {
         let pages = or_corrupt(Pages::read(Column::What, &what, block.rows), "list of rows")?;
         let mut row = 0;
         for page in 0..pages.len() {
-            let texts = or_corrupt(pages.texts(&what, page), "list of rows")?;
+            let texts = or_corrupt(pages.texts(&mut block.inflate.borrow_mut(), &what, page), "list of rows")?;
             for text in texts.iter() {
                 or_corrupt(block.place(row, text), "list of rows")??;
                 row += 1;
@@ -249,7 +251,7 @@ impl<'a, S: Source + ?Sized> Block<'a, S> {
         lists: &Lists<T>,
         column: Column,
         row: usize,
-        read: impl FnOnce(&Pages, &[u8], usize) -> Option<T>,
+        read: impl FnOnce(&Pages, &mut Inflate, &[u8], usize) -> Option<T>,
     ) -> Result<List<T>> {
         let (chunk, pages) = self.pages_of(lists, column)?;
         let Some((page, range)) = pages.list(row) else { return Ok(List { page: Rc::default(), range: 0..0 }) };
@@ -258,7 +260,7 @@ impl<'a, S: Source + ?Sized> Block<'a, S> {
         let values = match cell.get() {
             Some(values) => values,
             None => {
-                let values = or_corrupt(read(pages, chunk, page), "values")?;
+                let values = or_corrupt(read(pages, &mut self.inflate.borrow_mut(), chunk, page), "values")?;
                 cell.get_or_init(|| Rc::new(values))
             }
         };

@@ -20,16 +20,18 @@ impl<S: Source + ?Sized> Block<'_, S> {
     /// Times of a layout's lines in nanoseconds since the epoch.
     pub fn times(&self, layout: &Layout) -> Result<Vec<i64>> {
         let (row, unit) = or_corrupt(layout.time, "times")?;
-        let steps = self.numbers(row)?;
-        if steps.len() != layout.count {
-            return Err(ReadError::Corrupt("times"));
-        }
         let mut time = 0i64;
-        let times = steps.into_iter().map(|step| {
+        let mut next = |step: u64| {
             time = time.wrapping_add(unzigzag(step));
             time.wrapping_mul(unit)
-        });
-        Ok(times.collect())
+        };
+        let codes = self.codes(row)?;
+        let times: Vec<i64> = if codes.range.is_empty() {
+            self.nums(row)?.slice().iter().map(|step| next(*step as u64)).collect()
+        } else {
+            codes.slice().iter().map(|step| next(u64::from(*step))).collect()
+        };
+        or_corrupt((times.len() == layout.count).then_some(times), "times")
     }
 
     /// The place of each line among those of its time; empty when all are zero.

@@ -52,8 +52,12 @@ impl Look<'_> {
                     }
                 }
             };
-            found.extend(lines);
-            sort(&mut found, query.order);
+            if found.is_empty() {
+                found = lines;
+            } else {
+                found.extend(lines);
+                sort(&mut found, query.order);
+            }
             found.truncate(query.lines);
         }
         wanted.after = None;
@@ -180,21 +184,20 @@ fn is_beyond(place: &Place, found: &[(Key, Line)], query: &Query) -> bool {
 }
 
 /// Fills the page with what fits.
-fn cut(found: Vec<(Key, Line)>, query: &Query, page: &mut Page) {
+fn cut(mut found: Vec<(Key, Line)>, query: &Query, page: &mut Page) {
     let all = found.len();
-    let (mut bytes, mut last) = (0, None);
-    // Each place gave lines until it had enough, so behind a full page there may be more.
-    for (key, line) in found {
+    let mut bytes = 0;
+    let fit = found.iter().take_while(|(_, line)| {
         bytes += line.text.len();
-        if bytes > query.bytes && last.is_some() {
-            break;
-        }
-        page.lines.push(line);
-        last = Some(key);
+        bytes <= query.bytes
+    });
+    let fit = fit.count().max(1);
+    found.truncate(fit);
+    // Each place gave lines until it had enough, so behind a full page there may be more.
+    if found.len() < all || all >= query.lines || bytes >= query.bytes {
+        page.next = found.last().map(|(key, _)| Cursor(key.clone()));
     }
-    if page.lines.len() < all || all >= query.lines || bytes >= query.bytes {
-        page.next = last.map(Cursor);
-    }
+    page.lines = found.into_iter().map(|(_, line)| line).collect();
 }
 
 /// The bytes of an object.
