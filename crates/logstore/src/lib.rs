@@ -116,6 +116,7 @@
 //!             sys.stdout.buffer.write(b"%d " % time + text + b"\n")
 //! ```
 
+mod automaton;
 mod codec;
 mod error;
 mod hash;

@@ -198,8 +198,7 @@ impl Matcher {
             Some(Text::Literal(literal)) => (vec![literal.clone()], None),
             Some(Text::Regex(pattern)) => {
                 let regex = compile(pattern)?;
-                let hir = regex_syntax::ParserBuilder::new().utf8(false).build().parse(pattern).ok();
-                (hir.and_then(|hir| required(&hir)).unwrap_or_default(), Some(regex))
+                (parse(pattern).and_then(|hir| required(&hir)).unwrap_or_default(), Some(regex))
             }
         };
         // The empty text is in every line.
@@ -217,6 +216,11 @@ impl Matcher {
             None => self.literals.iter().all(|(_, finder)| finder.find(text).is_some()),
         }
     }
+}
+
+/// What `pattern` means, as [`Regex`] understands it.
+pub(crate) fn parse(pattern: &str) -> Option<Hir> {
+    regex_syntax::ParserBuilder::new().utf8(false).build().parse(pattern).ok()
 }
 
 /// The regex for `pattern`, with any bytes behind a match: the same lines match, and the search ends where a match does.

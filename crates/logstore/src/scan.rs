@@ -1,23 +1,37 @@
 //! Finds a query's lines in one part of the store: a segment, or lines in memory.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use crate::automaton::Automaton;
+use crate::error::StoreError;
 use crate::part::{Part, Partition};
-use crate::query::{Key, Matcher, Order, Query};
+use crate::query::{Key, Matcher, Order, Query, Text, parse};
 use crate::segment::find::{Lines, find};
-use crate::segment::{Block, Layout, Printer, ReadError, Source, footer};
+use crate::segment::{Block, Layout, Printer, ReadError, Source, Walk, footer};
 use crate::types::{Line, Nanos, Rank, Signature, Stream};
 
 /// A query made ready.
 pub struct Wanted<'q> {
     pub query: &'q Query,
     pub matcher: Matcher,
+    /// The regular expression of the matcher, taken apart.
+    pub automaton: Mutex<Option<Automaton>>,
     /// Lines must lie strictly behind this in the query's order.
     pub after: Option<Key>,
 }
 
-impl Wanted<'_> {
+impl<'q> Wanted<'q> {
+    pub fn new(query: &'q Query) -> Result<Self, StoreError> {
+        let matcher = Matcher::new(query.text.as_ref())?;
+        let automaton = match &query.text {
+            Some(Text::Regex(pattern)) => parse(pattern).and_then(|hir| Automaton::new(&hir)),
+            Some(Text::Literal(_)) | None => None,
+        };
+        let after = query.after.as_ref().map(|cursor| cursor.0.clone());
+        Ok(Self { query, matcher, automaton: Mutex::new(automaton), after })
+    }
+
     fn is_behind(&self, key: &Key) -> bool {
         match (&self.after, self.query.order) {
             (None, _) => true,
@@ -182,6 +196,7 @@ pub fn in_segment<S: Source + ?Sized>(
         groups.reverse();
     }
     let mut blocks = 0;
+    let mut automaton = wanted.automaton.lock().ok();
     for group in groups {
         if found.is_full() {
             break;
@@ -191,7 +206,8 @@ pub fn in_segment<S: Source + ?Sized>(
             let block = Block::open(source, group)?;
             let (from, to) = wanted.times();
             let is_whole = from <= group.times.0 && group.times.1 <= to;
-            Search { block: &block, is_whole, partition, first, wanted }.run(&mut found)?;
+            let automaton = automaton.as_mut().and_then(|automaton| automaton.as_mut());
+            Search { block: &block, is_whole, partition, first, wanted }.run(&mut found, automaton)?;
         }
     }
     Ok((found.lines, blocks))
@@ -210,12 +226,12 @@ struct Search<'s, 'b, S: Source + ?Sized> {
 const FIRST_BATCH: usize = 4096;
 
 impl<S: Source + ?Sized> Search<'_, '_, S> {
-    fn run(&self, found: &mut Found) -> Result<(), ReadError> {
+    fn run(&self, found: &mut Found, mut automaton: Option<&mut Automaton>) -> Result<(), ReadError> {
         // Time, tie, layout and line of all that may be wanted.
         let mut candidates = Vec::new();
         let mut known: Vec<Option<Known>> = Vec::new();
         for (number, layout) in self.block.layouts.iter().enumerate() {
-            known.push(self.candidates(number, layout, &mut candidates)?);
+            known.push(self.candidates(number, layout, automaton.as_deref_mut(), &mut candidates)?);
         }
         // The lines of one layout are in order already: sorting that knows runs has little to do.
         self.wanted.sort(&mut candidates);
@@ -223,7 +239,7 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
         let mut size = FIRST_BATCH;
         while !rest.is_empty() && !found.is_full() {
             let (batch, behind) = rest.split_at_mut(size.min(rest.len()));
-            self.batch(batch, &mut known, found)?;
+            self.batch(batch, &mut known, found, automaton.as_deref_mut())?;
             rest = behind;
             size *= 2;
         }
@@ -235,6 +251,7 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
         &self,
         number: usize,
         layout: &Layout,
+        automaton: Option<&mut Automaton>,
         candidates: &mut Vec<(i64, u64, usize, u32)>,
     ) -> Result<Option<Known>, ReadError> {
         let (mut classes, mut sources) = (self.block.class_codes(layout)?, self.block.source_codes(layout)?);
@@ -264,6 +281,13 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
         if self.is_whole {
             times = self.block.times(layout)?;
         }
+        let walk = match automaton {
+            Some(automaton) => Walk::new(self.block, layout, automaton)?,
+            None => None,
+        };
+        if walk.as_ref().is_some_and(Walk::is_hopeless) {
+            return Ok(None);
+        }
         if all_classes.is_none() {
             self.block.load(&mut classes)?;
         }
@@ -283,7 +307,7 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
             Some(Lines::These(lines)) => lines.into_iter().for_each(&mut keep),
             Some(Lines::All) | None => within.for_each(|line| keep(line as u32)),
         }
-        Ok(Some(Known { times, is_sure, printer: None, sources, classes }))
+        Ok(Some(Known { times, is_sure, walk, printer: None, sources, classes }))
     }
 
     /// The lines of `within` that have one of the literals that a match needs; `None` when that is not known.
@@ -314,6 +338,7 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
         batch: &mut [(i64, u64, usize, u32)],
         known: &mut [Option<Known>],
         found: &mut Found,
+        mut automaton: Option<&mut Automaton>,
     ) -> Result<(), ReadError> {
         let matcher = &self.wanted.matcher;
         let key = |time, tie| Key { time, first: self.first, partition: self.partition.clone(), tie };
@@ -332,9 +357,19 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
             }
             let Some(Some(layout)) = known.get_mut(number) else { continue };
             if matcher.regex.is_some() || !matcher.literals.is_empty() && !layout.is_sure {
-                text.clear();
-                layout.printer(self.block, number)?.put(line as usize, &mut text);
-                if !matcher.matches(&text) {
+                let walked = match automaton.as_deref_mut() {
+                    Some(automaton) => layout.walk(self.block, number, automaton, line as usize)?,
+                    None => None,
+                };
+                let matches = match walked {
+                    Some(matches) => matches,
+                    None => {
+                        text.clear();
+                        layout.printer(self.block, number)?.put(line as usize, &mut text);
+                        matcher.matches(&text)
+                    }
+                };
+                if !matches {
                     continue;
                 }
             }
@@ -364,12 +399,25 @@ struct Known {
     times: Vec<i64>,
     /// Its candidates contain the literal for certain.
     is_sure: bool,
+    walk: Option<Walk>,
     printer: Option<Printer>,
     sources: crate::segment::Coded,
     classes: crate::segment::Coded,
 }
 
 impl Known {
+    /// Whether `line` matches the regular expression; `None` when the whole line must be asked.
+    fn walk<S: Source + ?Sized>(
+        &mut self,
+        block: &Block<S>,
+        number: usize,
+        automaton: &mut Automaton,
+        line: usize,
+    ) -> Result<Option<bool>, ReadError> {
+        let (Some(layout), Some(walk)) = (block.layouts.get(number), &mut self.walk) else { return Ok(None) };
+        walk.matches((block, layout), automaton, &self.times, line)
+    }
+
     fn printer<S: Source + ?Sized>(&mut self, block: &Block<S>, number: usize) -> Result<&Printer, ReadError> {
         if self.printer.is_none() {
             let layout = block.layouts.get(number).ok_or(ReadError::Corrupt("layouts"))?;

@@ -5,13 +5,16 @@ mod columns;
 mod digits;
 mod encode;
 pub mod find;
+mod outline;
 mod read;
 mod rows;
 mod values;
+mod walk;
 
 pub use encode::{Lines, write_block};
 pub use read::{Block, Layout, ReadError, Source, footer, or_corrupt};
 pub use values::{Coded, Printer};
+pub use walk::Walk;
 
 use crate::parquet::RowGroup;
 

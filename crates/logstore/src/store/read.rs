@@ -9,7 +9,7 @@ use crate::error::StoreError;
 use crate::manifest::Segment;
 use crate::objects::Objects;
 use crate::part::Part;
-use crate::query::{Aside, Cursor, Key, Matcher, Order, Page, Query};
+use crate::query::{Aside, Cursor, Key, Order, Page, Query};
 use crate::scan::{Wanted, in_memory, in_segment};
 use crate::segment::{ReadError, Source};
 use crate::types::{Line, Nanos};
@@ -81,9 +81,7 @@ impl Store {
     /// # Errors
     /// When the regular expression cannot be used.
     pub fn look<'a>(&'a self, query: &'a Query) -> Result<Look<'a>, StoreError> {
-        let matcher = Matcher::new(query.text.as_ref())?;
-        let after = query.after.as_ref().map(|cursor| cursor.0.clone());
-        let wanted = Wanted { query, matcher, after };
+        let wanted = Wanted::new(query)?;
         let mut page = Page::default();
         let places = self.places(&wanted, &mut page)?;
         Ok(Look { store: self, wanted, places, page })

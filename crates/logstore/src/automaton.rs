@@ -1,0 +1,221 @@
+//! A regular expression as states and steps, byte by byte, so that a search can stop and go on between the parts of a line
+//! that the store keeps apart. It says whether a line has a match, not where.
+
+use std::collections::HashMap;
+
+use regex_syntax::hir::{Class, Hir, HirKind, Look};
+use regex_syntax::utf8::Utf8Sequences;
+
+/// A state of [`Automaton`].
+pub type State = u32;
+/// A match was seen; whatever comes, it stays so.
+pub const MATCHED: State = 0;
+/// What is not known yet.
+const UNKNOWN: State = State::MAX;
+
+/// Bounds of what a pattern may take; beyond them single lines are matched by other means.
+const MAX_NODES: usize = 10_000;
+const MAX_STATES: usize = 1000;
+
+/// A part of the pattern, and what comes behind it.
+#[derive(Clone, Copy)]
+enum Node {
+    Bytes(u8, u8, u32),
+    Either(u32, u32),
+    Start(u32),
+    End(u32),
+    Match,
+}
+
+/// Makes its states when they are first reached.
+pub struct Automaton {
+    nodes: Vec<Node>,
+    entry: u32,
+    numbers: HashMap<(bool, Vec<u32>), State>,
+    /// Of each state: whether it is that before the first byte, and the nodes that it waits at.
+    states: Vec<(bool, Vec<u32>)>,
+    steps: Vec<[State; 256]>,
+}
+
+impl Automaton {
+    /// `None` when the pattern is too large, or looks at what is around a place within the line.
+    pub fn new(hir: &Hir) -> Option<Self> {
+        let mut nodes = vec![Node::Match];
+        let entry = compile(hir, 0, &mut nodes)?;
+        let (numbers, states, steps) = (HashMap::new(), vec![(false, Vec::new())], vec![[MATCHED; 256]]);
+        Some(Self { nodes, entry, numbers, states, steps })
+    }
+
+    /// The state before the first byte.
+    pub fn start(&mut self) -> Option<State> {
+        self.state(true, vec![self.entry])
+    }
+
+    /// The state behind `bytes`; `None` when there are too many states.
+    pub fn walk(&mut self, mut state: State, bytes: &[u8]) -> Option<State> {
+        for byte in bytes {
+            state = self.step(state, *byte)?;
+        }
+        Some(state)
+    }
+
+    pub fn step(&mut self, state: State, byte: u8) -> Option<State> {
+        let known = self.steps.get(state as usize).and_then(|steps| steps.get(usize::from(byte)));
+        if let Some(next) = known.copied().filter(|next| *next != UNKNOWN) {
+            return Some(next);
+        }
+        let (_, waits) = self.states.get(state as usize)?;
+        let next = waits.iter().filter_map(|node| match self.nodes.get(*node as usize) {
+            Some(Node::Bytes(first, last, next)) if (*first..=*last).contains(&byte) => Some(*next),
+            _ => None,
+        });
+        // A match may begin anywhere.
+        let next = next.chain([self.entry]).collect();
+        let next = self.state(false, next)?;
+        *self.steps.get_mut(state as usize)?.get_mut(usize::from(byte))? = next;
+        Some(next)
+    }
+
+    /// Whether a line that ends in `state` has a match.
+    pub fn matches_at_end(&self, state: State) -> bool {
+        let Some((at_start, waits)) = self.states.get(state as usize) else { return false };
+        state == MATCHED || self.closure(*at_start, true, waits.clone()).is_none()
+    }
+
+    fn state(&mut self, at_start: bool, nodes: Vec<u32>) -> Option<State> {
+        let Some(waits) = self.closure(at_start, false, nodes) else { return Some(MATCHED) };
+        let key = (at_start, waits);
+        if let Some(state) = self.numbers.get(&key) {
+            return Some(*state);
+        }
+        if self.states.len() >= MAX_STATES {
+            return None;
+        }
+        let state = self.states.len() as State;
+        self.states.push(key.clone());
+        self.steps.push([UNKNOWN; 256]);
+        self.numbers.insert(key, state);
+        Some(state)
+    }
+
+    /// Where the pattern waits for a byte or the end when it comes to `nodes`; `None` when it has matched.
+    fn closure(&self, at_start: bool, at_end: bool, mut open: Vec<u32>) -> Option<Vec<u32>> {
+        let (mut seen, mut waits) = (vec![false; self.nodes.len()], Vec::new());
+        while let Some(number) = open.pop() {
+            match seen.get_mut(number as usize) {
+                Some(seen) if !*seen => *seen = true,
+                _ => continue,
+            }
+            match *self.nodes.get(number as usize)? {
+                Node::Match => return None,
+                Node::Either(a, b) => open.extend([a, b]),
+                Node::Start(next) if at_start => open.push(next),
+                Node::End(next) if at_end => open.push(next),
+                Node::Start(_) => {}
+                Node::Bytes(..) | Node::End(_) => waits.push(number),
+            }
+        }
+        waits.sort_unstable();
+        Some(waits)
+    }
+}
+
+fn push(nodes: &mut Vec<Node>, node: Node) -> Option<u32> {
+    nodes.push(node);
+    (nodes.len() <= MAX_NODES).then_some(nodes.len() as u32 - 1)
+}
+
+fn either(all: impl IntoIterator<Item = Option<u32>>, nodes: &mut Vec<Node>) -> Option<u32> {
+    let mut entry = None;
+    for one in all {
+        entry = Some(match entry {
+            None => one?,
+            Some(other) => push(nodes, Node::Either(other, one?))?,
+        });
+    }
+    // Nothing can match here: a range without bytes.
+    entry.or_else(|| push(nodes, Node::Bytes(1, 0, 0)))
+}
+
+/// Adds `hir`, with `next` behind it; answers where it begins.
+fn compile(hir: &Hir, next: u32, nodes: &mut Vec<Node>) -> Option<u32> {
+    match hir.kind() {
+        HirKind::Empty => Some(next),
+        HirKind::Literal(literal) => {
+            literal.0.iter().rev().try_fold(next, |next, byte| push(nodes, Node::Bytes(*byte, *byte, next)))
+        }
+        HirKind::Class(class) => bytes(class, next, nodes),
+        HirKind::Look(Look::Start) => push(nodes, Node::Start(next)),
+        HirKind::Look(Look::End) => push(nodes, Node::End(next)),
+        HirKind::Look(_) => None,
+        HirKind::Capture(capture) => compile(&capture.sub, next, nodes),
+        HirKind::Concat(parts) => parts.iter().rev().try_fold(next, |next, part| compile(part, next, nodes)),
+        HirKind::Alternation(branches) => {
+            let entries: Vec<_> = branches.iter().map(|branch| compile(branch, next, nodes)).collect();
+            either(entries, nodes)
+        }
+        HirKind::Repetition(repetition) => {
+            let sub = &repetition.sub;
+            let mut entry = match repetition.max {
+                None => {
+                    let again = push(nodes, Node::Match)?;
+                    let inner = compile(sub, again, nodes)?;
+                    *nodes.get_mut(again as usize)? = Node::Either(inner, next);
+                    again
+                }
+                Some(max) => (repetition.min..max).try_fold(next, |entry, _| {
+                    let inner = compile(sub, entry, nodes)?;
+                    push(nodes, Node::Either(inner, next))
+                })?,
+            };
+            for _ in 0..repetition.min {
+                entry = compile(sub, entry, nodes)?;
+            }
+            Some(entry)
+        }
+    }
+}
+
+fn bytes(class: &Class, next: u32, nodes: &mut Vec<Node>) -> Option<u32> {
+    let mut entries = Vec::new();
+    match class {
+        Class::Bytes(class) => {
+            for range in class.ranges() {
+                entries.push(push(nodes, Node::Bytes(range.start(), range.end(), next)));
+            }
+        }
+        Class::Unicode(class) => {
+            for sequence in class.iter().flat_map(|range| Utf8Sequences::new(range.start(), range.end())) {
+                let ranges = sequence.as_slice().iter().rev();
+                entries
+                    .push(ranges.copied().try_fold(next, |next, range| push(nodes, Node::Bytes(range.start, range.end, next))));
+            }
+        }
+    }
+    either(entries, nodes)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::query::parse;
+
+    proptest! {
+        #[test]
+        fn it_matches_what_the_regex_matches(
+            pattern in prop_oneof![
+                "[ab.]{1,4}", r"\^?(a|b|\[ab\]|c\*|\(ab\|c\)\{1,2\}|\.|é|\[\^a\]|\\w|\(a\?\)\*){1,5}\$?", r"\(\^a\|b\$\)\+", r"\(\?-u:\[\^a\]\)b"
+            ],
+            line in prop_oneof![
+                "[abcé]{0,8}".prop_map(String::into_bytes), proptest::collection::vec(prop_oneof![Just(b'a'), Just(b'b'), any::<u8>()], 0..6)
+            ],
+        ) {
+            let regex = regex::bytes::Regex::new(&pattern).unwrap();
+            let mut automaton = Automaton::new(&parse(&pattern).unwrap()).unwrap();
+            let state = automaton.start().and_then(|state| automaton.walk(state, &line)).unwrap();
+            prop_assert_eq!(automaton.matches_at_end(state), regex.is_match(&line), "{} {:?}", pattern, line);
+        }
+    }
+}
