@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::collections::HashSet;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -395,8 +396,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Config(ConfigCommand::Check { config }) => {
             config::load(&Flags { config, ..Flags::default() })?;
-            println!("The configuration is good.");
-            Ok(())
+            print("The configuration is good.")
         }
         Command::Drill(DrillCommand::RestartLoop { never_recovers }) => {
             let ending = if never_recovers { drill::Ending::NeverRecovers } else { drill::Ending::Recovers };
@@ -411,8 +411,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
             tokio::task::spawn_blocking(move || mine::mine(&files, form, limit as usize)).await?
         }
         Command::LogSummary(LogSummaryCommand::Verify { file, key }) => {
-            println!("{}", summary::verify(&file, key.as_deref())?);
-            Ok(())
+            print(&summary::verify(&file, key.as_deref())?)
         }
         asking => ask(asking, Answers::from(cli.output)).await,
     }
@@ -482,14 +481,18 @@ async fn ask(command: Command, output: Answers) -> anyhow::Result<()> {
             return Ok(());
         }
     };
-    println!(
-        "{}",
-        match output {
-            Answers::Json => show::json(&answer.0),
-            Answers::Table => table(&answer)?,
-        }
-    );
-    Ok(())
+    print(&match output {
+        Answers::Json => show::json(&answer.0),
+        Answers::Table => table(&answer)?,
+    })
+}
+
+/// Prints an answer. Who reads no further, as `head` does, has what it wants.
+fn print(text: &str) -> anyhow::Result<()> {
+    match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => Ok(printed?),
+    }
 }
 
 fn of_workload(path: String, workload: Option<&str>) -> String {
@@ -502,13 +505,10 @@ fn of_workload(path: String, workload: Option<&str>) -> String {
 async fn verify(client: &Client, output: Answers) -> anyhow::Result<()> {
     let answer = client.get("/api/v1/audit:verify").await?;
     let pb::VerifyAuditResponse { chains } = answer.read()?;
-    println!(
-        "{}",
-        match output {
-            Answers::Json => show::json(&answer.0),
-            Answers::Table => show::chains(&chains),
-        }
-    );
+    print(&match output {
+        Answers::Json => show::json(&answer.0),
+        Answers::Table => show::chains(&chains),
+    })?;
     match chains.into_iter().find(|chain| !chain.intact) {
         None => Ok(()),
         Some(chain) => Err(Tampered { service: chain.service, at: chain.broken_at }.into()),
