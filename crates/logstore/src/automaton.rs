@@ -17,6 +17,8 @@ const UNKNOWN: State = State::MAX;
 const MAX_NODES: usize = 10_000;
 const MAX_STATES: usize = 1000;
 
+const BYTES: usize = 256;
+
 /// A part of the pattern, and what comes behind it.
 #[derive(Clone, Copy)]
 enum Node {
@@ -34,7 +36,8 @@ pub struct Automaton {
     numbers: HashMap<(bool, Vec<u32>), State>,
     /// Of each state: whether it is that before the first byte, and the nodes that it waits at.
     states: Vec<(bool, Vec<u32>)>,
-    steps: Vec<[State; 256]>,
+    /// The state behind each state and byte.
+    steps: Vec<State>,
 }
 
 impl Automaton {
@@ -42,7 +45,7 @@ impl Automaton {
     pub fn new(hir: &Hir) -> Option<Self> {
         let mut nodes = vec![Node::Match];
         let entry = compile(hir, 0, &mut nodes)?;
-        let (numbers, states, steps) = (HashMap::new(), vec![(false, Vec::new())], vec![[MATCHED; 256]]);
+        let (numbers, states, steps) = (HashMap::new(), vec![(false, Vec::new())], vec![MATCHED; BYTES]);
         Some(Self { nodes, entry, numbers, states, steps })
     }
 
@@ -54,16 +57,20 @@ impl Automaton {
     /// The state behind `bytes`; `None` when there are too many states.
     pub fn walk(&mut self, mut state: State, bytes: &[u8]) -> Option<State> {
         for byte in bytes {
-            state = self.step(state, *byte)?;
+            let known = self.steps.get(state as usize * BYTES + usize::from(*byte));
+            state = match known {
+                Some(next) if *next != UNKNOWN => *next,
+                _ => self.make(state, *byte)?,
+            };
         }
         Some(state)
     }
 
     pub fn step(&mut self, state: State, byte: u8) -> Option<State> {
-        let known = self.steps.get(state as usize).and_then(|steps| steps.get(usize::from(byte)));
-        if let Some(next) = known.copied().filter(|next| *next != UNKNOWN) {
-            return Some(next);
-        }
+        self.walk(state, &[byte])
+    }
+
+    fn make(&mut self, state: State, byte: u8) -> Option<State> {
         let (_, waits) = self.states.get(state as usize)?;
         let next = waits.iter().filter_map(|node| match self.nodes.get(*node as usize) {
             Some(Node::Bytes(first, last, next)) if (*first..=*last).contains(&byte) => Some(*next),
@@ -72,7 +79,7 @@ impl Automaton {
         // A match may begin anywhere.
         let next = next.chain([self.entry]).collect();
         let next = self.state(false, next)?;
-        *self.steps.get_mut(state as usize)?.get_mut(usize::from(byte))? = next;
+        *self.steps.get_mut(state as usize * BYTES + usize::from(byte))? = next;
         Some(next)
     }
 
@@ -93,7 +100,7 @@ impl Automaton {
         }
         let state = self.states.len() as State;
         self.states.push(key.clone());
-        self.steps.push([UNKNOWN; 256]);
+        self.steps.resize(self.steps.len() + BYTES, UNKNOWN);
         self.numbers.insert(key, state);
         Some(state)
     }
@@ -187,8 +194,11 @@ fn bytes(class: &Class, next: u32, nodes: &mut Vec<Node>) -> Option<u32> {
         Class::Unicode(class) => {
             for sequence in class.iter().flat_map(|range| Utf8Sequences::new(range.start(), range.end())) {
                 let ranges = sequence.as_slice().iter().rev();
-                entries
-                    .push(ranges.copied().try_fold(next, |next, range| push(nodes, Node::Bytes(range.start, range.end, next))));
+                entries.push(
+                    ranges
+                        .copied()
+                        .try_fold(next, |next, range| push(nodes, Node::Bytes(range.start, range.end, next))),
+                );
             }
         }
     }

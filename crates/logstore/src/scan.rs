@@ -239,7 +239,7 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
         let mut size = FIRST_BATCH;
         while !rest.is_empty() && !found.is_full() {
             let (batch, behind) = rest.split_at_mut(size.min(rest.len()));
-            self.batch(batch, &mut known, found, automaton.as_deref_mut())?;
+            self.batch(batch, &mut known, found)?;
             rest = behind;
             size *= 2;
         }
@@ -273,20 +273,20 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
         if within.is_empty() {
             return Ok(None);
         }
-        let lines = self.having_literals(layout, &within)?;
-        let is_sure = lines.is_some();
+        let mut lines = self.having_literals(layout, &within)?;
+        let mut is_sure = lines.is_some() && self.wanted.matcher.regex.is_none();
+        if let Some(automaton) = automaton
+            && lines != Some(Lines::These(Vec::new()))
+            && let Some(matching) = self.matching(layout, automaton, &within, lines.as_ref())?
+        {
+            lines = Some(matching);
+            is_sure = true;
+        }
         if lines == Some(Lines::These(Vec::new())) {
             return Ok(None);
         }
         if self.is_whole {
             times = self.block.times(layout)?;
-        }
-        let walk = match automaton {
-            Some(automaton) => Walk::new(self.block, layout, automaton)?,
-            None => None,
-        };
-        if walk.as_ref().is_some_and(Walk::is_hopeless) {
-            return Ok(None);
         }
         if all_classes.is_none() {
             self.block.load(&mut classes)?;
@@ -307,7 +307,24 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
             Some(Lines::These(lines)) => lines.into_iter().for_each(&mut keep),
             Some(Lines::All) | None => within.for_each(|line| keep(line as u32)),
         }
-        Ok(Some(Known { times, is_sure, walk, printer: None, sources, classes }))
+        Ok(Some(Known { times, is_sure, printer: None, sources, classes }))
+    }
+
+    /// The lines that the regular expression matches; `None` when each must be looked at.
+    fn matching(
+        &self,
+        layout: &Layout,
+        automaton: &mut Automaton,
+        within: &Range<usize>,
+        lines: Option<&Lines>,
+    ) -> Result<Option<Lines>, ReadError> {
+        let Some(mut walk) = Walk::new(self.block, layout, automaton)? else { return Ok(None) };
+        match lines {
+            Some(Lines::These(lines)) => walk.lines(self.block, layout, automaton, lines.iter().copied()),
+            Some(Lines::All) | None => {
+                walk.lines(self.block, layout, automaton, within.start as u32..within.end as u32)
+            }
+        }
     }
 
     /// The lines of `within` that have one of the literals that a match needs; `None` when that is not known.
@@ -338,14 +355,14 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
         batch: &mut [(i64, u64, usize, u32)],
         known: &mut [Option<Known>],
         found: &mut Found,
-        mut automaton: Option<&mut Automaton>,
     ) -> Result<(), ReadError> {
         let matcher = &self.wanted.matcher;
         let key = |time, tie| Key { time, first: self.first, partition: self.partition.clone(), tie };
         let mut matched = Vec::new();
         let mut text = Vec::new();
+        let has_text = matcher.regex.is_some() || !matcher.literals.is_empty();
         // In memory the lines of a layout are neighbours, in time they are not.
-        if matcher.regex.is_some() {
+        if matcher.regex.is_some() && known.iter().flatten().any(|layout| !layout.is_sure) {
             batch.sort_unstable_by_key(|(_, _, layout, line)| (*layout, *line));
         }
         for candidate in batch.iter() {
@@ -356,20 +373,10 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
                 continue;
             }
             let Some(Some(layout)) = known.get_mut(number) else { continue };
-            if matcher.regex.is_some() || !matcher.literals.is_empty() && !layout.is_sure {
-                let walked = match automaton.as_deref_mut() {
-                    Some(automaton) => layout.walk(self.block, number, automaton, line as usize)?,
-                    None => None,
-                };
-                let matches = match walked {
-                    Some(matches) => matches,
-                    None => {
-                        text.clear();
-                        layout.printer(self.block, number)?.put(line as usize, &mut text);
-                        matcher.matches(&text)
-                    }
-                };
-                if !matches {
+            if has_text && !layout.is_sure {
+                text.clear();
+                layout.printer(self.block, number)?.put(line as usize, &mut text);
+                if !matcher.matches(&text) {
                     continue;
                 }
             }
@@ -397,27 +404,14 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
 /// What was read of a layout.
 struct Known {
     times: Vec<i64>,
-    /// Its candidates contain the literal for certain.
+    /// Its candidates have the text for certain.
     is_sure: bool,
-    walk: Option<Walk>,
     printer: Option<Printer>,
     sources: crate::segment::Coded,
     classes: crate::segment::Coded,
 }
 
 impl Known {
-    /// Whether `line` matches the regular expression; `None` when the whole line must be asked.
-    fn walk<S: Source + ?Sized>(
-        &mut self,
-        block: &Block<S>,
-        number: usize,
-        automaton: &mut Automaton,
-        line: usize,
-    ) -> Result<Option<bool>, ReadError> {
-        let (Some(layout), Some(walk)) = (block.layouts.get(number), &mut self.walk) else { return Ok(None) };
-        walk.matches((block, layout), automaton, &self.times, line)
-    }
-
     fn printer<S: Source + ?Sized>(&mut self, block: &Block<S>, number: usize) -> Result<&Printer, ReadError> {
         if self.printer.is_none() {
             let layout = block.layouts.get(number).ok_or(ReadError::Corrupt("layouts"))?;

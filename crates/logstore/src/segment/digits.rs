@@ -99,22 +99,23 @@ pub struct Nibbles {
 impl Nibbles {
     /// `None` when `part` is not of such digits, or values of `kind` have none.
     pub fn new(part: &[u8], kind: Kind) -> Option<Self> {
-        let runs: &[usize] = match kind {
-            Kind::Hex(8, _) => &[8],
-            Kind::Hex(16, _) => &[16],
-            Kind::Hex(32, _) => &[32],
-            Kind::Uuid => &[8, 4, 4, 4, 12],
+        let (len, dashes): (usize, &[usize]) = match kind {
+            Kind::Hex(len @ (8 | 16 | 32), _) => (usize::from(len), &[]),
+            Kind::Uuid => (36, &[8, 13, 18, 23]),
             _ => return None,
         };
+        let all = len - dashes.len();
         let digit = |digit: &u8| char::from(*digit).to_digit(16).map(|digit| LOWEST * u128::from(digit));
-        let digits = part.iter().map(digit).collect::<Option<Vec<_>>>().filter(|digits| !digits.is_empty())?;
-        let (mut starts, mut left) = (0, runs.iter().sum::<usize>());
-        for run in runs {
-            // The digits lie in one run.
-            let places = (run + 1).saturating_sub(digits.len());
-            starts = (1..=places).fold(starts, |starts, place| starts | 1u128 << (4 * (left - place)));
-            left -= run;
+        let digits = part.iter().filter(|byte| **byte != b'-').map(digit).collect::<Option<Vec<_>>>()?;
+        if digits.is_empty() {
+            return None;
         }
+        let fits = |from: &usize| (*from..).zip(part).all(|(at, byte)| dashes.contains(&at) == (*byte == b'-'));
+        let places = (0..(len + 1).saturating_sub(part.len())).filter(fits);
+        let starts = places.fold(0, |starts, from| {
+            let before = from - dashes.iter().filter(|dash| **dash < from).count();
+            starts | 1u128 << (4 * (all - 1 - before))
+        });
         Some(Self { digits, starts })
     }
 

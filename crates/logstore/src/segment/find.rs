@@ -225,7 +225,8 @@ impl Want<'_> {
             (Values::Num(numbers), Test::Equals, Some(Value::Num(number))) => {
                 lines.filter(within, |line| numbers.get(line as usize) == Some(&number))
             }
-            (Values::Wide(list), Test::Equals, Some(Value::Wide(high, low))) => {
+            // All values are as long as the part.
+            (Values::Wide(list), _, Some(Value::Wide(high, low))) => {
                 let (wide, list) = ((u128::from(high) << 64 | u128::from(low)).to_be_bytes(), list.slice());
                 lines.filter(within, |line| list.get(line as usize) == Some(&wide))
             }

@@ -40,7 +40,9 @@ pub fn outline(kind: Kind) -> Vec<Run> {
             vec![part(), one(b'.'), part(), one(b'.'), part(), one(b'.'), part()]
         }
         Kind::Spaces => vec![run([b' '], 0, None)],
-        Kind::Hex(count, _) => vec![run((0..=255).filter(|byte| kind.can_hold(&[*byte])), usize::from(count), usize::from(count))],
+        Kind::Hex(count, _) => {
+            vec![run((0..=255).filter(|byte| kind.can_hold(&[*byte])), usize::from(count), usize::from(count))]
+        }
         Kind::Uuid => {
             let part = |count| run(b"0123456789abcdef".iter().copied(), count, count);
             vec![part(8), one(b'-'), part(4), one(b'-'), part(4), one(b'-'), part(4), one(b'-'), part(12)]

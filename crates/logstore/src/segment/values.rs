@@ -213,6 +213,15 @@ pub enum Values {
 }
 
 impl Values {
+    /// The value of `line`, when it is kept as it is printed.
+    pub fn text(&self, kind: Kind, line: usize) -> Option<&[u8]> {
+        match self {
+            Self::Coded { table, codes } => table.get(*codes.slice().get(line)? as usize),
+            Self::Text(list) if matches!(kind, Kind::Word | Kind::Line) => list.get(line),
+            Self::Text(_) | Self::Num(_) | Self::Wide(_) => None,
+        }
+    }
+
     /// Appends the value of `line`.
     pub fn put(&self, kind: Kind, line: usize, out: &mut Vec<u8>) {
         match self {

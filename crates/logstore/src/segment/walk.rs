@@ -4,6 +4,7 @@
 //! value leads to a match, and all lead to the same state behind the next constant, the values need not be looked at. So
 //! most layouts are ruled out as a whole, and of most others few slots are read.
 
+use super::find::Lines;
 use super::outline::{Run, outline};
 use super::read::{Block, Layout, Result, Source};
 use super::values::Values;
@@ -39,7 +40,11 @@ pub struct Walk {
 
 impl Walk {
     /// `None` when the pattern takes too much for this layout.
-    pub fn new<S: Source + ?Sized>(block: &Block<S>, layout: &Layout, automaton: &mut Automaton) -> Result<Option<Self>> {
+    pub fn new<S: Source + ?Sized>(
+        block: &Block<S>,
+        layout: &Layout,
+        automaton: &mut Automaton,
+    ) -> Result<Option<Self>> {
         let kinds: Vec<Kind> = block.kinds(layout).collect();
         let constants: Vec<Vec<u8>> = block.constants(layout)?.iter().map(<[u8]>::to_vec).collect();
         let values = kinds.iter().map(|_| None).collect();
@@ -51,40 +56,63 @@ impl Walk {
         Ok((walk.first != Then::Lost).then_some(walk))
     }
 
-    /// Whether no line can match.
-    pub fn is_hopeless(&self) -> bool {
-        self.first == Then::NoMatch
+    /// The lines of `among` that match; `None` when that cannot be said.
+    pub fn lines<S: Source + ?Sized>(
+        &mut self,
+        block: &Block<S>,
+        layout: &Layout,
+        automaton: &mut Automaton,
+        among: impl Iterator<Item = u32>,
+    ) -> Result<Option<Lines>> {
+        match self.first {
+            Then::Match => return Ok(Some(Lines::These(among.collect()))),
+            Then::NoMatch => return Ok(Some(Lines::These(Vec::new()))),
+            Then::Lost => return Ok(None),
+            Then::Look(..) => {}
+        }
+        let mut found = Vec::new();
+        for line in among {
+            match self.line(block, layout, automaton, line as usize)? {
+                Then::Match => found.push(line),
+                Then::NoMatch => {}
+                Then::Look(..) | Then::Lost => return Ok(None),
+            }
+        }
+        Ok(Some(Lines::These(found)))
     }
 
-    /// Whether `line` matches; `None` when that cannot be said.
-    pub fn matches<S: Source + ?Sized>(
+    fn line<S: Source + ?Sized>(
         &mut self,
-        (block, layout): (&Block<S>, &Layout),
+        block: &Block<S>,
+        layout: &Layout,
         automaton: &mut Automaton,
-        times: &[i64],
         line: usize,
-    ) -> Result<Option<bool>> {
+    ) -> Result<Then> {
         let mut then = self.first;
-        loop {
-            let (slot, state) = match then {
-                Then::Match => return Ok(Some(true)),
-                Then::NoMatch => return Ok(Some(false)),
-                Then::Lost => return Ok(None),
-                Then::Look(slot, state) => (slot, state),
-            };
-            let (Some(kind), Some(values)) = (self.kinds.get(slot), self.values.get_mut(slot)) else { return Ok(None) };
+        while let Then::Look(slot, state) = then {
+            let (Some(kind), Some(values)) = (self.kinds.get(slot), self.values.get_mut(slot)) else { break };
             let values = match values {
                 Some(values) => values,
-                none => none.insert(block.values(layout, slot, times)?),
+                none => {
+                    let times = if block.needs_times(layout, slot) { block.times(layout)? } else { Vec::new() };
+                    none.insert(block.values(layout, slot, &times)?)
+                }
             };
-            self.text.clear();
-            values.put(*kind, line, &mut self.text);
-            then = match automaton.walk(state, &self.text) {
+            let text = match values.text(*kind, line) {
+                Some(text) => text,
+                None => {
+                    self.text.clear();
+                    values.put(*kind, line, &mut self.text);
+                    &self.text
+                }
+            };
+            then = match automaton.walk(state, text) {
                 None => Then::Lost,
                 Some(MATCHED) => Then::Match,
                 Some(state) => self.behind(block, layout, automaton, slot + 1, state)?,
             };
         }
+        Ok(then)
     }
 
     /// [`Self::follow`], remembered.
