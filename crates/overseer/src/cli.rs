@@ -410,9 +410,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
             };
             tokio::task::spawn_blocking(move || mine::mine(&files, form, limit as usize)).await?
         }
-        Command::LogSummary(LogSummaryCommand::Verify { file, key }) => {
-            print(&summary::verify(&file, key.as_deref())?)
-        }
+        Command::LogSummary(LogSummaryCommand::Verify { file, key }) => print(&summary::verify(&file, key.as_deref())?),
         asking => ask(asking, Answers::from(cli.output)).await,
     }
 }

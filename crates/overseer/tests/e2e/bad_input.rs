@@ -1,11 +1,11 @@
 //! Wrong input and bad days: each gives its clear error and changes nothing.
 
-use std::process::Command;
 use std::time::Duration;
 
 use overseer_testkit::{CrashPlan, Crashes, Mode, Overseer, http_get, until};
 use serde_json::{Value, json};
 
+use crate::disk::Disk;
 use crate::{SETTINGS, exe, in_both_modes, start};
 
 in_both_modes! {
@@ -143,40 +143,4 @@ async fn a_full_disk_is_told_and_changes_nothing() {
     overseer.action(&plan, |action| action["state"] == "STEP_STATE_PASSED").await;
     assert_eq!(web.starts(), 2);
     assert!(overseer.stop("up").await.success());
-}
-
-/// A disk of 16 MB.
-struct Disk(std::path::PathBuf);
-
-impl Disk {
-    fn mount(place: std::path::PathBuf) -> Self {
-        std::fs::create_dir_all(&place).unwrap();
-        as_root(&["mount", "-t", "tmpfs", "-o", "size=16m,mode=0777", "overseer-test"], &place);
-        Self(place)
-    }
-    fn filler(&self) -> std::path::PathBuf {
-        self.0.join("filler")
-    }
-    /// To the last byte.
-    fn fill(&self) {
-        use std::io::Write;
-        let mut file = std::fs::File::create(self.filler()).unwrap();
-        while file.write_all(&[0; 512]).is_ok() {}
-    }
-    fn free(&self) {
-        std::fs::remove_file(self.filler()).unwrap();
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        as_root(&["umount", "--lazy"], &self.0);
-    }
-}
-
-fn as_root(command: &[&str], place: &std::path::Path) {
-    let root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
-    let words: Vec<&str> = if root { command.to_vec() } else { [&["sudo", "-n"], command].concat() };
-    let done = Command::new(words[0]).args(&words[1..]).arg(place).status().unwrap();
-    assert!(done.success(), "{words:?} failed");
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use overseer_testkit::{Mode, Overseer, until};
 use serde_json::Value;
 
-use crate::{exe, in_both_modes, start};
+use crate::disk::Disk;
+use crate::{SETTINGS, exe, in_both_modes, start};
 
 in_both_modes! {
     every_line_is_shown_once_and_no_secret
@@ -123,4 +124,28 @@ fn the_signatures_of_any_text_are_mined_with_nothing_else_running() {
         assert_eq!(output.status.code(), Some(1));
         assert!(!output.stderr.is_empty());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_wait_for_room_on_a_full_disk() {
+    let mut overseer = Overseer::prepare(exe(), Mode::OneProcess, SETTINGS).await;
+    let disk = Disk::mount(overseer.data_dir());
+    overseer.start_all().await;
+    prints(&overseer, "web", "i=0; while true; do echo line $i; i=$((i+1)); sleep 0.1; done").await;
+    let shown = async || texts(&overseer, "web").await.len();
+    until("the first lines", SOON, async || (shown().await >= 10).then_some(())).await;
+
+    disk.fill();
+    until("the shortage to be told", SOON, async || {
+        overseer.log_of("up").contains("log lines wait for their store").then_some(())
+    })
+    .await;
+    disk.free();
+
+    let more = shown().await + 30;
+    until("the lines that waited", SOON, async || (shown().await >= more).then_some(())).await;
+    let shown = texts(&overseer, "web").await;
+    let expected: Vec<String> = (0..shown.len()).map(|number| format!("line {number}")).collect();
+    assert_eq!(shown, expected, "none is missing, none is there twice");
+    assert!(overseer.stop("up").await.success());
 }

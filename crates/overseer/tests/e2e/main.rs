@@ -7,6 +7,7 @@
 mod bad_input;
 mod bus_loss;
 mod canary;
+mod disk;
 mod follow;
 mod kills;
 mod logs;
