@@ -16,6 +16,8 @@ const UNKNOWN: State = State::MAX;
 /// Bounds of what a pattern may take; beyond them single lines are matched by other means.
 const MAX_NODES: usize = 10_000;
 const MAX_STATES: usize = 1000;
+/// Nodes looked at to make steps: a moment's work.
+const MAX_EFFORT: usize = 20_000_000;
 
 const BYTES: usize = 256;
 
@@ -38,6 +40,7 @@ pub struct Automaton {
     states: Vec<(bool, Vec<u32>)>,
     /// The state behind each state and byte.
     steps: Vec<State>,
+    effort: usize,
 }
 
 impl Automaton {
@@ -46,7 +49,7 @@ impl Automaton {
         let mut nodes = vec![Node::Match];
         let entry = compile(hir, 0, &mut nodes)?;
         let (numbers, states, steps) = (HashMap::new(), vec![(false, Vec::new())], vec![MATCHED; BYTES]);
-        Some(Self { nodes, entry, numbers, states, steps })
+        Some(Self { nodes, entry, numbers, states, steps, effort: 0 })
     }
 
     /// The state before the first byte.
@@ -57,8 +60,7 @@ impl Automaton {
     /// The state behind `bytes`; `None` when there are too many states.
     pub fn walk(&mut self, mut state: State, bytes: &[u8]) -> Option<State> {
         for byte in bytes {
-            let known = self.steps.get(state as usize * BYTES + usize::from(*byte));
-            state = match known {
+            state = match self.steps.get(state as usize * BYTES + usize::from(*byte)) {
                 Some(next) if *next != UNKNOWN => *next,
                 _ => self.make(state, *byte)?,
             };
@@ -70,7 +72,12 @@ impl Automaton {
         self.walk(state, &[byte])
     }
 
+    #[cold]
     fn make(&mut self, state: State, byte: u8) -> Option<State> {
+        self.effort += self.nodes.len();
+        if self.effort > MAX_EFFORT {
+            return None;
+        }
         let (_, waits) = self.states.get(state as usize)?;
         let next = waits.iter().filter_map(|node| match self.nodes.get(*node as usize) {
             Some(Node::Bytes(first, last, next)) if (*first..=*last).contains(&byte) => Some(*next),

@@ -48,7 +48,7 @@ impl Decimal {
         false
     }
 
-    /// Whether `value` has them, printed in `width` digits.
+    /// Whether the last `width` digits of `value` have them.
     fn in_padded(&self, mut value: u64, width: u32) -> bool {
         for _ in self.digits..=width {
             if value < self.number {
@@ -62,28 +62,38 @@ impl Decimal {
         false
     }
 
-    /// The test for numbers of `kind`; `None` when they are not printed in decimal digits.
-    pub fn within(&self, kind: Kind) -> Option<impl Fn(u64) -> bool> {
-        let fraction = match kind {
-            Kind::Int | Kind::Ip => 0,
-            Kind::Pad(digits) | Kind::Dec(digits) | Kind::Clock(digits, _) => u32::from(digits),
-            Kind::Line | Kind::Word | Kind::Spaces | Kind::Hex(..) | Kind::Uuid => return None,
-        };
-        let unit = 10u64.checked_pow(fraction)?;
-        Some(move |value: u64| match kind {
-            Kind::Int => self.in_int(value),
-            Kind::Ip => (value as u32).to_be_bytes().into_iter().any(|byte| self.in_int(u64::from(byte))),
-            Kind::Dec(_) => self.in_int(value / unit) || self.in_padded(value % unit, fraction),
-            Kind::Clock(..) => {
-                let seconds = value / unit;
-                self.in_padded(value % unit, fraction)
-                    || [seconds / 3600, seconds / 60 % 60, seconds % 60]
-                        .into_iter()
-                        .any(|two| self.in_padded(two % 100, 2))
+    /// Which of `numbers`, counted from `first`, have the digits when `kind` prints them; `None` when it prints them in
+    /// other than decimal digits.
+    pub fn find(&self, kind: Kind, numbers: &[u64], first: usize) -> Option<Vec<u32>> {
+        // One loop for each kind: it runs over most numbers of a block.
+        Some(match kind {
+            Kind::Int => which(numbers, first, |value| self.in_int(value)),
+            Kind::Ip => {
+                let bytes: Vec<bool> = (0..256).map(|byte| self.in_int(byte)).collect();
+                let has = |byte: u8| bytes.get(usize::from(byte)) == Some(&true);
+                which(numbers, first, |value| (value as u32).to_be_bytes().into_iter().any(has))
             }
-            _ => self.in_padded(value % unit, fraction),
+            Kind::Pad(width) => which(numbers, first, |value| self.in_padded(value, u32::from(width))),
+            Kind::Dec(scale) => {
+                let (unit, scale) = (10u64.checked_pow(u32::from(scale))?, u32::from(scale));
+                which(numbers, first, |value| self.in_int(value / unit) || self.in_padded(value % unit, scale))
+            }
+            Kind::Clock(scale, _) => {
+                let (unit, scale) = (10u64.checked_pow(u32::from(scale))?, u32::from(scale));
+                let parts = |seconds: u64| [seconds / 3600, seconds / 60 % 60, seconds % 60];
+                which(numbers, first, |value| {
+                    self.in_padded(value % unit, scale)
+                        || self.digits <= 2 && parts(value / unit).into_iter().any(|part| self.in_padded(part, 2))
+                })
+            }
+            Kind::Line | Kind::Word | Kind::Spaces | Kind::Hex(..) | Kind::Uuid => return None,
         })
     }
+}
+
+/// Places of the numbers, counted from `first`, of which `has` is true.
+fn which<T: Copy>(values: &[T], first: usize, has: impl Fn(T) -> bool) -> Vec<u32> {
+    (first as u32..).zip(values).filter(|(_, value)| has(**value)).map(|(place, _)| place).collect()
 }
 
 const LOWEST: u128 = u128::MAX / 15;
@@ -119,8 +129,12 @@ impl Nibbles {
         Some(Self { digits, starts })
     }
 
-    /// Whether `value` has the digits in a row.
-    pub fn are_in(&self, value: u128) -> bool {
+    /// Which of `values`, counted from `first`, have the digits in a row.
+    pub fn find<T: Copy>(&self, values: &[T], first: usize, wide: impl Fn(T) -> u128) -> Vec<u32> {
+        which(values, first, |value| self.are_in(wide(value)))
+    }
+
+    fn are_in(&self, value: u128) -> bool {
         let mut found = self.starts;
         let mut above = 0;
         for digit in &self.digits {
@@ -183,7 +197,7 @@ mod tests {
             kind.put_num(b, &mut other);
             for part in [part(&text, from, len), part(&other, from, len), b"0", b"00", b"000"] {
                 if let Some(decimal) = Decimal::new(part) {
-                    prop_assert_eq!(decimal.within(kind).unwrap()(a), contains(&text, part), "{:?} {} {:?}", kind, a, part);
+                    prop_assert_eq!(decimal.find(kind, &[a], 7).unwrap() == [7], contains(&text, part), "{:?} {} {:?}", kind, a, part);
                 }
             }
         }

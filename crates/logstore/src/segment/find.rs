@@ -234,18 +234,19 @@ impl Want<'_> {
                 let (joined, ends) = list.joined();
                 in_joined(joined, &ends.collect::<Vec<_>>(), 0, finder)
             }
+            // What a literal lies in wholly is the only test of its way.
             (Values::Num(numbers), Test::Contains, _)
-                if let Some(has) = decimal.as_ref().and_then(|decimal| decimal.within(kind)) =>
+                if let Some(found) =
+                    decimal.and_then(|decimal| decimal.find(kind, numbers.get(within.clone())?, within.start)) =>
             {
-                lines.filter(within, |line| numbers.get(line as usize).is_some_and(|number| has(*number)))
+                Lines::These(found)
             }
             (Values::Num(numbers), Test::Contains, _) if let Some(nibbles) = Nibbles::new(self.part, kind) => {
-                let has = |number: &u64| nibbles.are_in(u128::from(*number));
-                lines.filter(within, |line| numbers.get(line as usize).is_some_and(has))
+                Lines::These(nibbles.find(numbers.get(within.clone()).unwrap_or_default(), within.start, u128::from))
             }
             (Values::Wide(list), Test::Contains, _) if let Some(nibbles) = Nibbles::new(self.part, kind) => {
-                let (has, list) = (|wide: &[u8; 16]| nibbles.are_in(u128::from_be_bytes(*wide)), list.slice());
-                lines.filter(within, |line| list.get(line as usize).is_some_and(has))
+                let list = list.slice().get(within.clone()).unwrap_or_default();
+                Lines::These(nibbles.find(list, within.start, u128::from_be_bytes))
             }
             (_, Test::Contains, _) if lines == Lines::All => {
                 // Printed one behind the other, and searched in one piece.

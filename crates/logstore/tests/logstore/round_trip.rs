@@ -77,6 +77,55 @@ proptest! {
     }
 }
 
+/// Patterns that lie in one slot, over several, at the ends, in nothing.
+const PATTERNS: [&str; 20] = [
+    r"(1[0-9]{2}\.){3}",
+    "[0-9]{7}",
+    r"^[0-9]+",
+    r"[0-9]{3}$",
+    "^$",
+    "[^ -~]",
+    r"[0-9a-f]{4}-[0-9a-f]{4}-",
+    "[A-Z]{5}",
+    r"\d \d",
+    "(?i)A[BC]",
+    r"[0-9]{2}:[0-9]{2}[.,:]",
+    r" {4}",
+    r"id=[0-9a-f]*(00|ff)",
+    r"t=\d+\.(1|2).*$",
+    r"[xyz]$|^[a-c]",
+    r"\w{12}",
+    r"\b[0-9]{4}\b",
+    r"(?s-u:[\x80-\xff])",
+    "()",
+    r"[^\x00-\x{10ffff}]",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    #[test]
+    fn texts_are_found_where_they_are(lines in lines(), step in 1i64..3_000_000, digits in "[0-9]{1,5}|[0-9a-f]{2,6}") {
+        use overseer_logstore::{Query, Text};
+        let place = Place::new();
+        let (store, _) = place.open();
+        let records: Vec<_> =
+            lines.iter().enumerate().map(|(at, text)| record(START + at as i64 * step * 1000, text)).collect();
+        store.append(&[(&group(), &records)], &[]).unwrap();
+        store.seal().unwrap();
+        let patterns = PATTERNS.iter().map(|pattern| (*pattern, Text::Regex((*pattern).to_owned())));
+        let literal = (&*digits, Text::Literal(digits.clone().into_bytes()));
+        for (pattern, text) in patterns.chain([literal]) {
+            let regex = regex::bytes::Regex::new(pattern).unwrap();
+            let found = store.read(&Query { text: Some(text), ..everything() }).unwrap().lines;
+            let found: Vec<_> = found.iter().map(|line| line.text.escape_ascii().to_string()).collect();
+            let matching = lines.iter().filter(|line| regex.is_match(line));
+            let expected: Vec<_> = matching.map(|line| line.escape_ascii().to_string()).collect();
+            prop_assert_eq!(found, expected, "{}", pattern);
+        }
+    }
+}
+
 #[test]
 fn keeps_what_each_line_says_of_itself() {
     use overseer_logstore::{Nanos, Rank, Record, Signature, Stream};
