@@ -10,7 +10,7 @@
 // A benchmark may be direct.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::BufRead;
 use std::path::Path;
 use std::sync::Arc;
@@ -92,7 +92,14 @@ async fn ingest(folder: &Path, batches: Vec<Arc<Batch>>) {
     let open =
         move || (summary_signer(&logs).unwrap(), Archive::open(&logs, Workloads::default(), kept, number).unwrap());
     let (signer, archive) = tokio::task::spawn_blocking(open).await.unwrap();
-    let retire = Retire { db, site: "home".parse().unwrap(), archive: archive.clone(), signer, retention };
+    let retire = Retire {
+        db,
+        site: "home".parse().unwrap(),
+        archive: archive.clone(),
+        signer,
+        retention,
+        unknown: HashSet::new(),
+    };
     let stop = CancellationToken::new();
     let recorder = tokio::spawn(Recorder::new(retire, Relay::default()).run(Timestamp::now, stop.clone()));
     for batch in batches {

@@ -48,6 +48,8 @@ use crate::logs::{Batch, Positions, Sink, SinkError, SourceKey, Workloads};
 const MAINTAIN_EVERY: Duration = Duration::from_secs(10);
 /// Lines after which what was learned is written down. What a crash loses of it is learned again.
 const SAVE_AFTER: usize = 100_000;
+/// The same in time.
+const SAVE_EVERY: Nanos = Nanos(300_000_000_000);
 
 /// The log lines of one site.
 #[derive(Clone)]
@@ -74,6 +76,7 @@ struct Learned {
     refused: Option<Prepared>,
     /// Lines since what was learned was written down.
     unsaved: usize,
+    saved_at: Nanos,
 }
 
 /// Whether what was learned is written down.
@@ -264,11 +267,12 @@ impl Inner {
         self.store.maintain(now)?;
         let state = {
             let mut learned = self.learned();
-            let due = learned.unsaved > 0 && saving == Saving::Now || learned.unsaved >= SAVE_AFTER;
+            let late = now.0.saturating_sub(learned.saved_at.0) >= SAVE_EVERY.0;
+            let due = learned.unsaved > 0 && (saving == Saving::Now || late) || learned.unsaved >= SAVE_AFTER;
             if !due {
                 return Ok(());
             }
-            learned.unsaved = 0;
+            (learned.unsaved, learned.saved_at) = (0, now);
             learned.miner.save()
         };
         open::save_miner(&self.folder, &state)

@@ -23,6 +23,8 @@ pub struct Wal {
     path: PathBuf,
     /// Length up to which the file is durable.
     len: u64,
+    /// Bytes of the marks that the file begins with, however many those are.
+    begin: u64,
     /// First commits of the files that are there, the one in use last.
     pub files: Vec<u64>,
     /// The file must not be written to any more.
@@ -55,12 +57,13 @@ impl Wal {
         })?;
         files.retain(|other| *other != first);
         files.push(first);
-        Ok(Self { folder: folder.to_owned(), file: handle, path, len: frame.len() as u64, files, broken: false })
+        let len = frame.len() as u64;
+        Ok(Self { folder: folder.to_owned(), file: handle, path, begin: len, len, files, broken: false })
     }
 
     /// Whether the next write begins a new file, which needs the marks.
     pub fn begins_anew(&self) -> bool {
-        self.broken || self.len >= ROTATE
+        self.broken || self.len - self.begin >= ROTATE
     }
 
     /// Makes `frames` durable, of which the first is commit `first`.

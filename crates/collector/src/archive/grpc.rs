@@ -93,8 +93,11 @@ impl LogService for Logs {
         &self,
         request: Request<v1::ListLogSignaturesRequest>,
     ) -> Result<Response<v1::ListLogSignaturesResponse>, Status> {
+        let actor = caller(&request);
         let v1::ListLogSignaturesRequest { page_size, workload } = request.into_inner();
         let most = size(page_size)?;
+        // A template can be a line in disguise.
+        self.remember(&actor, "logs.signatures", &workload).await?;
         let listed = chronicle::signatures(&self.db, named(&workload), most).await.map_err(Problem::from)?;
         let ids = listed.iter().map(|one| one.signature).collect();
         let mut templates = self.archive.templates(ids).await.map_err(problem)?;

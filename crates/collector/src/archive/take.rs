@@ -56,7 +56,7 @@ impl Inner {
             groups.iter().map(|(group, records)| (group, records.as_slice())).collect();
         let draft = self.tallies.draft(prepared.counted.clone());
         let mut marks = prepared.marks(&learned.sources);
-        marks.push(draft.mark.clone());
+        marks.extend(draft.marks.iter().cloned());
         let append = || self.store.append(&groups, &marks).map(drop);
         let told = prepared.lines(batch).map(|(run, line, kept)| kept.told(run, line));
         let appended = self.live.commit(append, told);

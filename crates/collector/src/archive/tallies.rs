@@ -39,12 +39,18 @@ struct State {
     /// Of the last that was made.
     number: u64,
     queue: VecDeque<Waiting>,
+    /// Those up to this number are in the tables and still in the store.
+    left: u64,
+    /// Those up to this number are no longer in the store.
+    cleared: u64,
 }
 
 /// A tally in the same commit as its lines.
 pub(super) struct Draft {
     waiting: Waiting,
-    pub mark: (MarkKey, Vec<u8>),
+    cleared: u64,
+    /// What is stored of it, and the places that others have left.
+    pub marks: Vec<(MarkKey, Vec<u8>)>,
 }
 
 fn key(number: u64) -> MarkKey {
@@ -65,8 +71,13 @@ impl Tallies {
         }
         queue.make_contiguous().sort_by_key(|waiting| waiting.number);
         let number = queue.back().map_or(applied, |last| last.number);
+        let cleared = applied.saturating_sub(ROOM);
         let room = Semaphore::new(usize::try_from(ROOM).unwrap_or(usize::MAX).saturating_sub(queue.len()));
-        Ok(Self(Arc::new(Inner { waiting: Mutex::new(State { number, queue }), room, news: Notify::new() })))
+        Ok(Self(Arc::new(Inner {
+            waiting: Mutex::new(State { number, queue, left: applied, cleared }),
+            room,
+            news: Notify::new(),
+        })))
     }
 
     /// Room for one more.
@@ -83,13 +94,18 @@ impl Tallies {
         let mut bytes = number.to_le_bytes().to_vec();
         // Plain data with string keys always has a JSON.
         bytes.extend(serde_json::to_vec(&counted).unwrap_or_default());
-        Draft { waiting: Waiting { number, counted: Arc::new(counted) }, mark: (key(number), bytes) }
+        let left = self.state(|state| state.cleared + 1..=state.left);
+        let mut marks: Vec<_> = left.clone().map(|number| (key(number), Vec::new())).collect();
+        // Last: its place may be one of those.
+        marks.push((key(number), bytes));
+        Draft { waiting: Waiting { number, counted: Arc::new(counted) }, cleared: *left.end(), marks }
     }
 
     /// It is in the store.
     pub(super) fn committed(&self, draft: Draft) {
         self.state(|state| {
             state.number = draft.waiting.number;
+            state.cleared = state.cleared.max(draft.cleared);
             state.queue.push_back(draft.waiting);
         });
         self.0.news.notify_one();
@@ -109,6 +125,7 @@ impl Tallies {
     pub fn applied(&self, number: u64) {
         let gone = self.state(|state| {
             let gone = state.queue.partition_point(|waiting| waiting.number <= number);
+            state.left = state.left.max(number);
             state.queue.drain(..gone).count()
         });
         self.0.room.add_permits(gone);

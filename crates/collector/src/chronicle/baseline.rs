@@ -45,6 +45,15 @@ impl Baseline {
         }
     }
 
+    /// As it is when this minute begins: the minutes since the last were silent. The one just before may not be measured
+    /// yet.
+    pub fn before(mut self, minute: Minute) -> Self {
+        if !self.is_empty() {
+            self.measure(Minute(minute.0 - 2), 0);
+        }
+        self
+    }
+
     fn is_empty(self) -> bool {
         self.peak == 0.0
     }
@@ -106,6 +115,15 @@ mod tests {
     fn what_comes_every_hour_is_usual() {
         let hourly = after((0..10).map(|hour| (hour * 60, 1_000)));
         assert!(hourly.burst_at() > Some(1_400), "{hourly:?}");
+    }
+
+    #[test]
+    fn silence_counts_before_the_minute_that_is_judged() {
+        let once = after([(0, 1)]);
+        assert_eq!((once.burst_at(), once.before(Minute(10_000)).burst_at()), (None, Some(10)));
+        let loud = after((0..100).map(|minute| (minute, 1_000))).before(Minute(40_000));
+        assert_eq!(loud.burst_at(), Some(10), "{loud:?}");
+        assert_eq!(loud.before(Minute(5)), loud, "an older minute changes nothing");
     }
 
     proptest! {

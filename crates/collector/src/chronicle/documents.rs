@@ -157,15 +157,16 @@ pub async fn note_purge(db: &Db, what: &str, now: Timestamp) -> Result<(), Store
     tx.commit().await
 }
 
-/// Forgets days and incidents of months before `days`, and summaries that were written before `summaries`.
-pub async fn prune(db: &Db, days: Month, summaries: Timestamp) -> Result<(), StoreError> {
+/// Forgets summaries that were written before `summaries` with the counts that they are made of, which lines that come
+/// late are added to until then; and incidents of months before `incidents`.
+pub async fn prune(db: &Db, incidents: Month, summaries: Timestamp) -> Result<(), StoreError> {
     let mut tx = db.begin_write().await?;
     on!(&mut tx.conn(), c => sqlx::query(
-        "DELETE FROM log_days WHERE month < $1 AND EXISTS (SELECT 1 FROM log_summaries s \
-         WHERE s.workload = log_days.workload AND s.month = log_days.month)")
-        .bind(days.0).execute(c).await.map(drop))?;
+        "DELETE FROM log_days WHERE EXISTS (SELECT 1 FROM log_summaries s \
+         WHERE s.workload = log_days.workload AND s.month = log_days.month AND s.written_at < $1)")
+        .bind(summaries.micros()).execute(c).await.map(drop))?;
     on!(&mut tx.conn(), c => sqlx::query("DELETE FROM log_incidents WHERE opened_at < $1")
-        .bind(days.first().begin().micros()).execute(c).await.map(drop))?;
+        .bind(incidents.first().begin().micros()).execute(c).await.map(drop))?;
     on!(&mut tx.conn(), c => sqlx::query("DELETE FROM log_summaries WHERE written_at < $1")
         .bind(summaries.micros()).execute(c).await.map(drop))?;
     tx.commit().await

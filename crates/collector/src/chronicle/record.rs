@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use overseer_contract::{BadEvent, Event, v1};
 use overseer_model::{Site, Timestamp};
 use overseer_runtime::Relay;
-use overseer_signatures::SignatureId;
+use overseer_signatures::{Severity, SignatureId};
 use overseer_storage::{Db, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use super::baseline::Baseline;
 use super::retire::{Retire, RetireError};
-use super::store::{self, Due, Merge, Novelty, Told};
+use super::store::{self, Due, Merge, Novelty, Tallied, Told};
 use super::tally::{Counted, Minute, OTHERS, Tally};
 use crate::archive::{Archive, ArchiveError};
 use crate::backoff::Backoff;
@@ -24,8 +24,8 @@ use crate::wire;
 
 /// How often minutes are looked at.
 const EVERY: Duration = Duration::from_secs(1);
-/// The least time between two rounds. Rounds take at most a fifth of the time: in a flood they come less often, and are
-/// of more lines.
+/// The least time between two rounds. The longer a round takes, the longer is the pause, up to [`EVERY`]: in a flood they
+/// come less often, and are of more lines.
 const PAUSE: Duration = Duration::from_millis(20);
 const PAUSES: u32 = 4;
 /// How long after its end a minute may still get events before it is told.
@@ -38,13 +38,15 @@ const NEWS: Duration = Duration::from_secs(24 * 3600);
 const MINUTES_KEPT: Duration = Duration::from_secs(48 * 3600);
 /// How long a signature is known that nobody logs.
 const SIGNATURES_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
+/// A signature that is known for so long, and too rare to be measured, can burst.
+const RARE: Duration = Duration::from_secs(600);
 const TIDY_EVERY: Duration = Duration::from_secs(3600);
 /// Signatures of one workload that are counted one by one.
 const OF_A_WORKLOAD: usize = 4_096;
 /// All log facts of a site are one ordered row.
 const KEY: &str = "log-signatures";
-/// Rank of a warning.
-const WARNING: u8 = 5;
+/// At least so bad is news.
+const WARNING: u8 = Severity::Warning as u8;
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RecordError {
@@ -105,13 +107,16 @@ impl Recorder {
             let round = self.round(now()).await;
             pause = (begun.elapsed() * PAUSES).clamp(PAUSE, EVERY);
             if stopping {
+                if let Err(error) = round {
+                    tracing::warn!(error = &error as &dyn Error, "what logs say waits for the next start");
+                }
                 return;
             }
             match round {
                 Ok(()) => backoff = Backoff::default(),
                 Err(error) => {
                     if backoff.is_fresh() {
-                        tracing::warn!(error = &error as &dyn Error, "what logs say waits for its tables");
+                        tracing::warn!(error = &error as &dyn Error, "what logs say could not be recorded; it waits");
                     }
                     stop.run_until_cancelled(backoff.wait()).await;
                 }
@@ -130,7 +135,8 @@ impl Recorder {
     }
 
     pub(super) async fn round(&mut self, now: Timestamp) -> Result<(), RecordError> {
-        let tidies = self.tidied.is_none_or(|at| now.since(at) >= TIDY_EVERY);
+        // Also after the clock was set back.
+        let tidies = self.tidied.is_none_or(|at| now < at || now.since(at) >= TIDY_EVERY);
         if tidies {
             self.tidy(now).await?;
             self.tidied = Some(now);
@@ -146,6 +152,7 @@ impl Recorder {
     /// Forgets what is old, and reads what is known.
     async fn tidy(&mut self, now: Timestamp) -> Result<(), RecordError> {
         store::prune(&self.db, Minute::of(now - MINUTES_KEPT), now - SIGNATURES_KEPT).await?;
+        store::watch_for_bursts(&self.db, now - RARE).await?;
         self.load().await?;
         let merges = self.merges(self.known.keys().map(String::as_str).collect()).await?;
         if !merges.is_empty() {
@@ -174,12 +181,23 @@ impl Recorder {
     async fn apply(&mut self) -> Result<(), RecordError> {
         let waiting = self.archive.tallies().waiting();
         let Some(upto) = waiting.last().map(|last| last.number) else { return Ok(()) };
-        let counted = self.sum(waiting.iter().flat_map(|waiting| waiting.counted.iter()));
+        let tallies = || waiting.iter().flat_map(|waiting| waiting.counted.iter());
+        // The miner may have merged them since they were counted.
+        let ids: HashSet<SignatureId> = tallies().map(|one| one.signature).collect();
+        let ids: Vec<SignatureId> = ids.into_iter().collect();
+        let today: HashMap<_, _> = ids.iter().copied().zip(self.archive.resolve(ids.clone()).await?).collect();
+        let counted = self.sum(tallies().map(|one| (one, today.get(&one.signature).copied().unwrap_or(one.signature))));
         // What is new may be what several known ones have become.
         let new = counted.iter().filter(|one| !self.is_known(one)).map(|one| one.workload.as_str());
         let merges = self.merges(new.collect()).await?;
-        store::apply(&self.db, &merges, &counted, upto).await?;
-        self.archive.tallies().applied(upto);
+        let first = waiting.first().map_or(upto, |first| first.number);
+        let applied = store::apply(&self.db, &merges, &counted, Tallied { first, upto }).await?;
+        self.archive.tallies().applied(applied);
+        if applied != upto {
+            // A commit of which nobody heard had come through; the rest comes in the next round.
+            self.load().await?;
+            return Ok(());
+        }
         for Merge { workload, from, .. } in &merges {
             if let Some(known) = self.known.get_mut(workload) {
                 known.signatures.remove(from);
@@ -196,20 +214,19 @@ impl Recorder {
     }
 
     /// One count for each signature and minute. Beyond what is counted of a workload, signatures are counted together.
-    fn sum<'a>(&self, tallies: impl Iterator<Item = &'a Counted>) -> Vec<Counted> {
-        let (mut sum, mut new) = (Tally::new(usize::MAX), HashMap::<&str, HashSet<SignatureId>>::new());
-        for one in tallies {
+    fn sum<'a>(&self, tallies: impl Iterator<Item = (&'a Counted, SignatureId)>) -> Vec<Counted> {
+        let (mut sum, mut new) = (Tally::default(), HashMap::<&str, HashSet<SignatureId>>::new());
+        for (one, signature) in tallies {
             let known = self.known.get(&one.workload).map(|known| &known.signatures);
-            if known.is_some_and(|known| known.contains(&one.signature)) {
-                sum.add(one, one.signature);
+            if known.is_some_and(|known| known.contains(&signature)) {
+                sum.add(one, signature);
                 continue;
             }
             let new = new.entry(&one.workload).or_default();
-            let room = known.map_or(0, HashSet::len) + new.len() < OF_A_WORKLOAD;
-            if room {
-                new.insert(one.signature);
+            if known.map_or(0, HashSet::len) + new.len() < OF_A_WORKLOAD {
+                new.insert(signature);
             }
-            sum.add(one, if new.contains(&one.signature) { one.signature } else { OTHERS });
+            sum.add(one, if new.contains(&signature) { signature } else { OTHERS });
         }
         sum.counted()
     }
@@ -257,18 +274,18 @@ fn judge(due: Vec<Due>, open: Minute) -> Vec<Told> {
     due.into_iter()
         .map(|due| {
             let usual = newest.entry((due.workload.clone(), due.signature)).or_insert(due.baseline);
+            let before = usual.before(due.minute);
             let novelty = if Minute::of(due.known_since) == due.minute {
                 Novelty::New
-            } else if usual.burst_at().is_some_and(|bar| due.seen >= bar) {
+            } else if before.burst_at().is_some_and(|bar| due.seen >= bar) {
                 Novelty::Burst
             } else {
                 Novelty::Known
             };
-            let level = usual.level();
             if due.minute < open {
                 usual.measure(due.minute, due.seen);
             }
-            Told { novelty, level, baseline: *usual, due }
+            Told { novelty, level: before.level(), baseline: *usual, due }
         })
         .collect()
 }

@@ -34,11 +34,13 @@ pub struct Retire {
     pub archive: Archive,
     pub signer: Signer,
     pub retention: Retention,
+    /// Containers that the tables did not know in the last round.
+    pub unknown: HashSet<String>,
 }
 
 impl Retire {
     /// One round. All minutes that are over have been told.
-    pub async fn round(&self, now: Timestamp) -> Result<(), RetireError> {
+    pub async fn round(&mut self, now: Timestamp) -> Result<(), RetireError> {
         for (days, workloads) in self.archive.expired(now).await? {
             let end = Day::of(days.end(now));
             let unwritten = documents::unwritten(&self.db, end).await?;
@@ -54,16 +56,19 @@ impl Retire {
             }
         }
         self.forget_containers().await?;
-        let oldest = Day::of(self.retention.longest().end(now)).month();
+        let oldest = Day::of(self.retention.longest().end(now - SUMMARIES_KEPT)).month();
         documents::prune(&self.db, oldest, now - SUMMARIES_KEPT).await?;
         Ok(())
     }
 
-    async fn forget_containers(&self) -> Result<(), RetireError> {
+    async fn forget_containers(&mut self) -> Result<(), RetireError> {
         // In this order: whatever is read is known before its first line.
         let read = self.archive.containers().await?;
         let Some(known) = Store::new(self.db.clone(), self.site.clone()).ids().await? else { return Ok(()) };
-        let gone: HashSet<String> = read.difference(&known).cloned().collect();
+        let unknown: HashSet<String> = read.difference(&known).cloned().collect();
+        // Tables that were put back may not know yet what there is: it is looked for once more before.
+        let gone: HashSet<String> = self.unknown.intersection(&unknown).cloned().collect();
+        self.unknown = unknown;
         if !gone.is_empty() {
             self.archive.forget(gone).await?;
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use overseer_contract::Event;
 use overseer_model::Timestamp;
-use overseer_signatures::{PublicForm, SignatureId, public_form};
+use overseer_signatures::{PublicForm, Severity, SignatureId, public_form};
 use overseer_storage::column::{from_count, from_json, from_text, to_json};
 use overseer_storage::{Conn, Db, StoreError, clean, on, outbox, row, state};
 
@@ -14,8 +14,10 @@ use super::tally::{Counted, Minute};
 
 /// The number of the last tally that is in the tables.
 const APPLIED: &str = "log_tallies_applied";
-/// Rank of a warning: what is at least so bad is told at once.
-const WARNING: i64 = 5;
+/// What is at least so bad is told at once.
+const WARNING: i64 = Severity::Warning as i64;
+/// Fewer events a minute are no burst of anything.
+const LEAST_BURST: i64 = 10;
 /// Rows of one statement.
 const ROWS: usize = 64;
 /// A number of events that no minute has.
@@ -124,9 +126,29 @@ pub struct Told {
 
 /// The number of the last tally that is in the tables; 0 before the first.
 pub async fn applied(db: &Db) -> Result<u64, StoreError> {
-    let mut reader = db.reader().await?;
-    let text = state::get(&mut reader.conn(), APPLIED).await?;
+    let mut tx = db.begin_write().await?;
+    let text = state::get(&mut tx.conn(), APPLIED).await?;
+    if text.is_none() {
+        // From here on there is a row to lock.
+        state::set(&mut tx.conn(), APPLIED, "0").await?;
+    }
+    tx.commit().await?;
     text.map_or(Ok(0), |text| from_text(&text, "log_tallies_applied"))
+}
+
+/// The same, held until the transaction ends.
+async fn applied_for_update(conn: &mut Conn<'_>) -> Result<u64, StoreError> {
+    let sql = format!("SELECT value FROM store_state WHERE name = $1{}", conn.for_update());
+    let text: Option<String> = on!(conn, c =>
+        sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(APPLIED).fetch_optional(c).await)?;
+    text.map_or(Ok(0), |text| from_text(&text, "log_tallies_applied"))
+}
+
+/// Which tallies a count is of.
+#[derive(Clone, Copy, Debug)]
+pub struct Tallied {
+    pub first: u64,
+    pub upto: u64,
 }
 
 pub async fn pairs(db: &Db) -> Result<Vec<Pair>, StoreError> {
@@ -192,9 +214,14 @@ pub struct Merge {
     pub into: SignatureId,
 }
 
-/// Puts what was counted into the tables, up to the tally with this number: all of it or nothing.
-pub async fn apply(db: &Db, merges: &[Merge], counted: &[Counted], upto: u64) -> Result<(), StoreError> {
+/// Puts what was counted into the tables, all of it or nothing; the number of the last tally that is in them then.
+/// Nothing is put there when the first of the tallies is there already: a commit can come through unheard.
+pub async fn apply(db: &Db, merges: &[Merge], counted: &[Counted], tallied: Tallied) -> Result<u64, StoreError> {
     let mut tx = db.begin_write().await?;
+    let applied = applied_for_update(&mut tx.conn()).await?;
+    if applied >= tallied.first {
+        return Ok(applied);
+    }
     for merge in merges {
         take_in(&mut tx.conn(), merge).await?;
     }
@@ -204,8 +231,9 @@ pub async fn apply(db: &Db, merges: &[Merge], counted: &[Counted], upto: u64) ->
     for some in by_signature(counted).chunks(ROWS) {
         add_signatures(&mut tx.conn(), some).await?;
     }
-    state::set(&mut tx.conn(), APPLIED, &upto.to_string()).await?;
-    tx.commit().await
+    state::set(&mut tx.conn(), APPLIED, &tallied.upto.to_string()).await?;
+    tx.commit().await?;
+    Ok(tallied.upto)
 }
 
 /// One count for each signature of a workload, over all minutes: no statement may touch a row twice.
@@ -380,6 +408,15 @@ async fn note(conn: &mut Conn<'_>, due: &Due, baseline: Baseline) -> Result<(), 
             .execute(c).await.map(drop))?;
     }
     Ok(())
+}
+
+/// Signatures that are known since before `since`, and were never measured long enough, are judged from ten events in a
+/// minute on, while the minute goes on.
+pub async fn watch_for_bursts(db: &Db, since: Timestamp) -> Result<(), StoreError> {
+    let mut tx = db.begin_write().await?;
+    on!(&mut tx.conn(), c => sqlx::query("UPDATE log_signatures SET burst_at = $1 WHERE burst_at = $2 AND first_seen < $3")
+        .bind(LEAST_BURST).bind(NEVER).bind(since.micros()).execute(c).await.map(drop))?;
+    tx.commit().await
 }
 
 /// Forgets minutes that were told before `minutes`, and signatures that nobody logged since `signatures`.

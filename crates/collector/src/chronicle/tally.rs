@@ -11,8 +11,6 @@ use serde::{Deserialize, Serialize};
 
 /// Stands for the signatures that are too many to be counted one by one.
 pub const OTHERS: SignatureId = SignatureId(0);
-/// Counted one by one in a batch; the rest counts as [`OTHERS`].
-const MOST: usize = 500;
 const MINUTE: i64 = 60_000_000;
 
 /// Minutes since 1970.
@@ -86,9 +84,8 @@ pub struct Seen<'a> {
 }
 
 /// The events of a batch, or of several.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Tally {
-    most: usize,
     counted: Vec<Counted>,
     workloads: HashMap<Arc<str>, usize>,
     /// The one that was counted last, and its number: lines of a workload stand together.
@@ -96,19 +93,7 @@ pub struct Tally {
     places: HashMap<(usize, SignatureId, Minute), usize>,
 }
 
-/// Of a batch: [`MOST`].
-impl Default for Tally {
-    fn default() -> Self {
-        Self::new(MOST)
-    }
-}
-
 impl Tally {
-    /// Counts so many one by one, and the rest as [`OTHERS`].
-    pub fn new(most: usize) -> Self {
-        Self { most, counted: Vec::new(), workloads: HashMap::new(), last: None, places: HashMap::new() }
-    }
-
     pub fn count(&mut self, seen: &Seen<'_>) {
         self.count_as(seen, None);
     }
@@ -125,26 +110,26 @@ impl Tally {
     fn count_as(&mut self, seen: &Seen<'_>, form: Option<&String>) {
         let (workload, minute) = (self.workload(seen.workload), Minute::of(seen.first));
         let place = |signature| (workload, signature, minute);
+        // What is too much to be told apart has no form.
+        let form = form.filter(|_| seen.signature != OTHERS);
         let known = self.places.get(&place(seen.signature));
-        let signature = if known.is_none() && self.counted.len() >= self.most { OTHERS } else { seen.signature };
-        let known = known.or_else(|| self.places.get(&place(signature)));
         if let Some(known) = known.and_then(|&at| self.counted.get_mut(at)) {
             if form.is_some() {
                 known.form = form.cloned();
             }
             return known.take(seen);
         }
-        self.places.insert(place(signature), self.counted.len());
+        self.places.insert(place(seen.signature), self.counted.len());
         self.counted.push(Counted {
             workload: seen.workload.to_string(),
-            signature,
+            signature: seen.signature,
             minute,
             resource_id: seen.resource_id.to_owned(),
             severity: seen.severity.0,
             first_seen: seen.first,
             last_seen: seen.last,
             count: seen.count,
-            form: form.filter(|_| signature != OTHERS).cloned(),
+            form: form.cloned(),
         });
     }
 
@@ -202,15 +187,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_much_is_counted_together() {
+    fn what_is_too_much_is_counted_together_and_has_no_form() {
         let mut tally = Tally::default();
-        for signature in 1..=2 * MOST as u64 {
+        for signature in 1..=100 {
             count(&mut tally, signature, 0, 0);
         }
-        count(&mut tally, 1, 0, 0);
-        let counted = tally.finish(|_| None);
-        assert_eq!(counted.len(), MOST + 1);
-        assert_eq!(counted.iter().map(|one| one.count).sum::<i64>(), 2 * MOST as i64 + 1);
-        assert_eq!((counted[0].count, counted[MOST].signature), (2, OTHERS));
+        let counted = tally.finish(|_| Some("took <*> ms".to_owned()));
+        let mut sum = Tally::default();
+        for one in &counted {
+            sum.add(one, OTHERS);
+        }
+        let sum = sum.counted();
+        assert_eq!((sum.len(), sum[0].count, sum[0].form()), (1, 100, None));
     }
 }
