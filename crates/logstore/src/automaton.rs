@@ -230,6 +230,8 @@ mod tests {
             ],
         ) {
             let regex = regex::bytes::Regex::new(&pattern).unwrap();
+            // Three classes of all scripts' letters are more than it takes on; the regex decides then.
+            prop_assume!(pattern.matches(r"\w").count() < 3);
             let mut automaton = Automaton::new(&parse(&pattern).unwrap()).unwrap();
             let state = automaton.start().and_then(|state| automaton.walk(state, &line)).unwrap();
             prop_assert_eq!(automaton.matches_at_end(state), regex.is_match(&line), "{} {:?}", pattern, line);
