@@ -74,6 +74,8 @@ fn batches(path: &str) -> (Vec<Arc<Batch>>, usize, usize) {
         });
         batch.marks = vec![(source, LogPosition::from_bytes(&count.to_le_bytes()).unwrap())];
         if bytes >= BATCH {
+            // The queues give a source's lines together.
+            batch.lines.sort_by(|one, other| one.source.cmp(&other.source));
             batches.push(Arc::new(std::mem::take(&mut batch)));
             bytes = 0;
         }
