@@ -71,7 +71,8 @@ impl Tallies {
         }
         queue.make_contiguous().sort_by_key(|waiting| waiting.number);
         let number = queue.back().map_or(applied, |last| last.number);
-        let cleared = applied.saturating_sub(ROOM);
+        // Counted from the newest: an older number may share its place with one that waits.
+        let cleared = number.saturating_sub(ROOM).min(applied);
         let room = Semaphore::new(usize::try_from(ROOM).unwrap_or(usize::MAX).saturating_sub(queue.len()));
         Ok(Self(Arc::new(Inner {
             waiting: Mutex::new(State { number, queue, left: applied, cleared }),

@@ -438,3 +438,19 @@ async fn every_minute_of_a_backlog_is_counted_by_its_signature() {
     assert_eq!(pairs.len(), 1, "{pairs:?}");
     assert_eq!(site.counts().await.len(), 1_434, "those of the last day are told");
 }
+
+#[tokio::test]
+async fn what_waits_over_two_deaths_keeps_its_place_once_all_places_were_used() {
+    let [place, _] = places().await;
+    let mut site = Collector::open(&place).await;
+    for _ in 0..70 {
+        site.log(&[(0, "took 1 ms")]).await;
+        site.round(0).await;
+    }
+    for _ in 0..3 {
+        site.log(&[(0, "took 1 ms")]).await;
+        site = Collector::open_again(&place, site).await;
+    }
+    site.round(5).await;
+    assert_eq!(site.counts().await, BTreeMap::from([(("took <*> ms".to_owned(), 0), 73)]));
+}
