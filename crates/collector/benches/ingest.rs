@@ -10,7 +10,7 @@
 // A benchmark may be direct.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::path::Path;
 use std::sync::Arc;
@@ -90,18 +90,12 @@ async fn ingest(folder: &Path, batches: Vec<Arc<Batch>>) {
     let location = Location::Sqlite { folder: folder.to_owned() };
     let db = Db::open(&location, service, Durability::Process, overseer_collector::MIGRATIONS).await.unwrap();
     let retention = Retention { usual: Days::try_from(3_650).unwrap(), of: BTreeMap::new() };
-    let (logs, kept, number) = (folder.join("logs"), retention.clone(), applied(&db).await.unwrap());
-    let open =
-        move || (summary_signer(&logs).unwrap(), Archive::open(&logs, Workloads::default(), kept, number).unwrap());
-    let (signer, archive) = tokio::task::spawn_blocking(open).await.unwrap();
-    let retire = Retire {
-        db,
-        site: "home".parse().unwrap(),
-        archive: archive.clone(),
-        signer,
-        retention,
-        unknown: HashSet::new(),
+    let (logs, number) = (folder.join("logs"), applied(&db).await.unwrap());
+    let open = move || {
+        (summary_signer(&logs).unwrap(), Archive::open(&logs, Workloads::default(), retention, number).unwrap())
     };
+    let (signer, archive) = tokio::task::spawn_blocking(open).await.unwrap();
+    let retire = Retire::new(db, "home".parse().unwrap(), archive.clone(), signer);
     let stop = CancellationToken::new();
     let recorder = tokio::spawn(Recorder::new(retire, Relay::default()).run(Timestamp::now, stop.clone()));
     for batch in batches {
@@ -111,8 +105,10 @@ async fn ingest(folder: &Path, batches: Vec<Arc<Batch>>) {
     }
     stop.cancel();
     recorder.await.unwrap();
-    archive.put_in_order(Nanos(0), Saving::Now).await.unwrap();
-    archive.seal().await.unwrap();
+    // What was seen an hour before is sealed.
+    for hour in [0, 1] {
+        archive.put_in_order(Nanos(hour * 3_600_000_000_000), Saving::Now).await.unwrap();
+    }
 }
 
 fn stored(folder: &Path) -> u64 {

@@ -115,15 +115,6 @@ impl Archive {
         tokio::task::spawn_blocking(move || inner.maintain(now, saving)).await?
     }
 
-    /// Seals everything.
-    ///
-    /// # Errors
-    /// When the store cannot be written.
-    pub async fn seal(&self) -> Result<(), ArchiveError> {
-        let inner = self.0.clone();
-        Ok(tokio::task::spawn_blocking(move || inner.store.seal()).await??)
-    }
-
     /// Lines that match, newest first or oldest first, in bounded pages.
     ///
     /// # Errors
@@ -131,6 +122,11 @@ impl Archive {
     pub async fn read(&self, query: overseer_logstore::Query) -> Result<overseer_logstore::Page, ArchiveError> {
         let inner = self.0.clone();
         Ok(tokio::task::spawn_blocking(move || inner.store.read(&query)).await??)
+    }
+
+    /// How long lines are kept.
+    pub fn retention(&self) -> &Retention {
+        &self.0.retention
     }
 
     /// What is in no table yet of what lines count for.

@@ -15,7 +15,7 @@ mod store;
 mod watch;
 mod wire;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -111,7 +111,7 @@ pub async fn build(base: Base, config: CollectorConfig, folder: &Path) -> Result
     let sources = Sources::open(base.db.clone(), config.log_roots.clone(), readers).await?;
     let (stop, db, maintained) = (base.stop.clone(), base.db.clone(), archive.clone());
     let (site, kept) = (base.site.clone(), archive.clone());
-    let retire = Retire { db: base.db.clone(), site, archive: kept, signer, retention, unknown: HashSet::new() };
+    let retire = Retire::new(base.db.clone(), site, kept, signer);
     let recorder = Recorder::new(retire, base.relay.clone());
     let incidents = IncidentConsumer { base: base.clone(), store: Store::new(base.db.clone(), base.site.clone()) };
     let durable =

@@ -11,9 +11,9 @@ use super::tally::Minute;
 const LEVEL_HALF_LIFE: f64 = 360.0;
 const PEAK_HALF_LIFE: f64 = 1_440.0;
 /// Minutes of which something must be known before anything is a burst.
-const LEARNED: i64 = 10;
+pub const LEARNED: i64 = 10;
 /// Fewer events a minute are no burst of anything.
-const LEAST: f64 = 10.0;
+pub const LEAST: i64 = 10;
 
 /// What is usual.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -68,7 +68,7 @@ impl Baseline {
     /// Four times the usual, and more than chance (a Poisson deviation of six), and half more than the highest minute.
     pub fn burst_at(self) -> Option<i64> {
         let chance = 4.0 * self.level + 6.0 * self.level.sqrt();
-        let bar = LEAST.max(chance).max(1.5 * self.peak).ceil();
+        let bar = float(LEAST).max(chance).max(1.5 * self.peak).ceil();
         #[expect(clippy::cast_possible_truncation, reason = "a count of events of a minute is far below 2^53")]
         (self.until - self.from >= LEARNED && !self.is_empty()).then_some(bar as i64)
     }

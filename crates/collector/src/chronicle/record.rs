@@ -8,17 +8,17 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use overseer_contract::{BadEvent, Event, v1};
-use overseer_model::{Site, Timestamp};
+use overseer_model::Timestamp;
 use overseer_runtime::Relay;
-use overseer_signatures::{Severity, SignatureId};
-use overseer_storage::{Db, StoreError};
+use overseer_signatures::SignatureId;
+use overseer_storage::StoreError;
 use tokio_util::sync::CancellationToken;
 
-use super::baseline::Baseline;
+use super::baseline::{Baseline, LEARNED};
 use super::retire::{Retire, RetireError};
 use super::store::{self, Due, Merge, Novelty, Tallied, Told};
-use super::tally::{Counted, Minute, OTHERS, Tally};
-use crate::archive::{Archive, ArchiveError};
+use super::tally::{Counted, Minute, OTHERS, Tally, WARNING};
+use crate::archive::ArchiveError;
 use crate::backoff::Backoff;
 use crate::wire;
 
@@ -28,6 +28,8 @@ const EVERY: Duration = Duration::from_secs(1);
 /// come less often, and are of more lines.
 const PAUSE: Duration = Duration::from_millis(20);
 const PAUSES: u32 = 4;
+/// Tallies that are half of what may wait.
+const MANY: usize = 32;
 /// How long after its end a minute may still get events before it is told.
 const GRACE: Duration = Duration::from_secs(3);
 /// Minutes told at once. An event with so many facts stays below what the bus carries.
@@ -38,15 +40,11 @@ const NEWS: Duration = Duration::from_secs(24 * 3600);
 const MINUTES_KEPT: Duration = Duration::from_secs(48 * 3600);
 /// How long a signature is known that nobody logs.
 const SIGNATURES_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
-/// A signature that is known for so long, and too rare to be measured, can burst.
-const RARE: Duration = Duration::from_secs(600);
 const TIDY_EVERY: Duration = Duration::from_secs(3600);
 /// Signatures of one workload that are counted one by one.
 const OF_A_WORKLOAD: usize = 4_096;
 /// All log facts of a site are one ordered row.
 const KEY: &str = "log-signatures";
-/// At least so bad is news.
-const WARNING: u8 = Severity::Warning as u8;
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RecordError {
@@ -69,9 +67,6 @@ struct Known {
 }
 
 pub struct Recorder {
-    db: Db,
-    site: Site,
-    archive: Archive,
     retire: Retire,
     relay: Relay,
     known: HashMap<String, Known>,
@@ -81,8 +76,7 @@ pub struct Recorder {
 
 impl Recorder {
     pub fn new(retire: Retire, relay: Relay) -> Self {
-        let (db, site, archive) = (retire.db.clone(), retire.site.clone(), retire.archive.clone());
-        Self { db, site, archive, retire, relay, known: HashMap::new(), tidied: None }
+        Self { retire, relay, known: HashMap::new(), tidied: None }
     }
 
     /// Records until it is told to stop, and then what is there already.
@@ -95,7 +89,7 @@ impl Recorder {
                 biased;
                 () = stop.cancelled() => true,
                 _ = every.tick() => false,
-                () = self.archive.tallies().news() => {
+                () = self.retire.archive.tallies().news() => {
                     if !self.is_urgent() {
                         continue;
                     }
@@ -126,8 +120,8 @@ impl Recorder {
 
     /// Whether what waits cannot wait for the next look, or has little room left.
     fn is_urgent(&self) -> bool {
-        let waiting = self.archive.tallies().waiting();
-        waiting.len() >= 32 || waiting.iter().flat_map(|one| one.counted.iter()).any(|one| self.is_news(one))
+        let waiting = self.retire.archive.tallies().waiting();
+        waiting.len() >= MANY || waiting.iter().flat_map(|one| one.counted.iter()).any(|one| self.is_news(one))
     }
 
     fn is_news(&self, one: &Counted) -> bool {
@@ -151,12 +145,12 @@ impl Recorder {
 
     /// Forgets what is old, and reads what is known.
     async fn tidy(&mut self, now: Timestamp) -> Result<(), RecordError> {
-        store::prune(&self.db, Minute::of(now - MINUTES_KEPT), now - SIGNATURES_KEPT).await?;
-        store::watch_for_bursts(&self.db, now - RARE).await?;
+        store::prune(&self.retire.db, Minute::of(now - MINUTES_KEPT), now - SIGNATURES_KEPT).await?;
+        store::watch_for_bursts(&self.retire.db, Minute(Minute::of(now).0 - LEARNED).begin()).await?;
         self.load().await?;
         let merges = self.merges(self.known.keys().map(String::as_str).collect()).await?;
         if !merges.is_empty() {
-            store::merge(&self.db, &merges).await?;
+            store::merge(&self.retire.db, &merges).await?;
             self.load().await?;
         }
         Ok(())
@@ -164,7 +158,7 @@ impl Recorder {
 
     async fn load(&mut self) -> Result<(), RecordError> {
         self.known.clear();
-        for pair in store::pairs(&self.db).await? {
+        for pair in store::pairs(&self.retire.db).await? {
             self.remember(&pair.workload, pair.signature, pair.first_seen);
         }
         Ok(())
@@ -179,20 +173,20 @@ impl Recorder {
 
     /// Takes what waits to the tables.
     async fn apply(&mut self) -> Result<(), RecordError> {
-        let waiting = self.archive.tallies().waiting();
+        let waiting = self.retire.archive.tallies().waiting();
         let Some(upto) = waiting.last().map(|last| last.number) else { return Ok(()) };
         let tallies = || waiting.iter().flat_map(|waiting| waiting.counted.iter());
         // The miner may have merged them since they were counted.
         let ids: HashSet<SignatureId> = tallies().map(|one| one.signature).collect();
         let ids: Vec<SignatureId> = ids.into_iter().collect();
-        let today: HashMap<_, _> = ids.iter().copied().zip(self.archive.resolve(ids.clone()).await?).collect();
+        let today: HashMap<_, _> = ids.iter().copied().zip(self.retire.archive.resolve(ids.clone()).await?).collect();
         let counted = self.sum(tallies().map(|one| (one, today.get(&one.signature).copied().unwrap_or(one.signature))));
         // What is new may be what several known ones have become.
         let new = counted.iter().filter(|one| !self.is_known(one)).map(|one| one.workload.as_str());
         let merges = self.merges(new.collect()).await?;
         let first = waiting.first().map_or(upto, |first| first.number);
-        let applied = store::apply(&self.db, &merges, &counted, Tallied { first, upto }).await?;
-        self.archive.tallies().applied(applied);
+        let applied = store::apply(&self.retire.db, &merges, &counted, Tallied { first, upto }).await?;
+        self.retire.archive.tallies().applied(applied);
         if applied != upto {
             // A commit of which nobody heard had come through; the rest comes in the next round.
             self.load().await?;
@@ -237,7 +231,7 @@ impl Recorder {
         for workload in workloads {
             let Some(known) = self.known.get(workload) else { continue };
             let from: Vec<SignatureId> = known.signatures.iter().copied().collect();
-            let into = self.archive.resolve(from.clone()).await?;
+            let into = self.retire.archive.resolve(from.clone()).await?;
             let merged = from.into_iter().zip(into).filter(|(from, into)| from != into);
             merges.extend(merged.map(|(from, into)| Merge { workload: workload.to_owned(), from, into }));
         }
@@ -247,7 +241,7 @@ impl Recorder {
     /// Tells what is due; whether there may be more.
     async fn tell(&self, now: Timestamp) -> Result<bool, RecordError> {
         let open = Minute::of(now - GRACE);
-        let due = store::due(&self.db, open, MOST).await?;
+        let due = store::due(&self.retire.db, open, MOST).await?;
         let full = i64::try_from(due.len()).is_ok_and(|due| due >= MOST);
         let told = judge(due, open);
         let facts: Vec<v1::LogSignatureFact> = told
@@ -258,11 +252,10 @@ impl Recorder {
         if told.is_empty() {
             return Ok(false);
         }
-        let event = match facts.is_empty() {
-            true => None,
-            false => Some(Event::new(self.site.clone(), KEY, now, None, &v1::LogSignatures { facts })?),
-        };
-        store::tell(&self.db, &told, event.as_ref()).await?;
+        let event = (!facts.is_empty())
+            .then(|| Event::new(self.retire.site.clone(), KEY, now, None, &v1::LogSignatures { facts }))
+            .transpose()?;
+        store::tell(&self.retire.db, &told, event.as_ref()).await?;
         self.relay.wake();
         Ok(full)
     }

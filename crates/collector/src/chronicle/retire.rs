@@ -14,7 +14,7 @@ use overseer_storage::{Db, StoreError};
 use super::documents;
 use super::month::Day;
 use super::sign::Signer;
-use crate::archive::{Archive, ArchiveError, Retention};
+use crate::archive::{Archive, ArchiveError};
 use crate::store::Store;
 
 /// How long summaries are kept.
@@ -29,16 +29,19 @@ pub enum RetireError {
 }
 
 pub struct Retire {
-    pub db: Db,
-    pub site: Site,
-    pub archive: Archive,
-    pub signer: Signer,
-    pub retention: Retention,
+    pub(super) db: Db,
+    pub(super) site: Site,
+    pub(super) archive: Archive,
+    signer: Signer,
     /// Containers that the tables did not know in the last round.
-    pub unknown: HashSet<String>,
+    unknown: HashSet<String>,
 }
 
 impl Retire {
+    pub fn new(db: Db, site: Site, archive: Archive, signer: Signer) -> Self {
+        Self { db, site, archive, signer, unknown: HashSet::new() }
+    }
+
     /// One round. All minutes that are over have been told.
     pub async fn round(&mut self, now: Timestamp) -> Result<(), RetireError> {
         for (days, workloads) in self.archive.expired(now).await? {
@@ -56,7 +59,7 @@ impl Retire {
             }
         }
         self.forget_containers().await?;
-        let oldest = Day::of(self.retention.longest().end(now - SUMMARIES_KEPT)).month();
+        let oldest = Day::of(self.archive.retention().longest().end(now - SUMMARIES_KEPT)).month();
         documents::prune(&self.db, oldest, now - SUMMARIES_KEPT).await?;
         Ok(())
     }

@@ -4,20 +4,16 @@ use std::collections::BTreeMap;
 
 use overseer_contract::Event;
 use overseer_model::Timestamp;
-use overseer_signatures::{PublicForm, Severity, SignatureId, public_form};
+use overseer_signatures::{PublicForm, SignatureId, public_form};
 use overseer_storage::column::{from_count, from_json, from_text, to_json};
 use overseer_storage::{Conn, Db, StoreError, clean, on, outbox, row, state};
 
-use super::baseline::Baseline;
+use super::baseline::{Baseline, LEAST};
 use super::month::Day;
-use super::tally::{Counted, Minute};
+use super::tally::{Counted, Minute, WARNING};
 
 /// The number of the last tally that is in the tables.
 const APPLIED: &str = "log_tallies_applied";
-/// What is at least so bad is told at once.
-const WARNING: i64 = Severity::Warning as i64;
-/// Fewer events a minute are no burst of anything.
-const LEAST_BURST: i64 = 10;
 /// Rows of one statement.
 const ROWS: usize = 64;
 /// A number of events that no minute has.
@@ -369,7 +365,7 @@ pub async fn due(db: &Db, open: Minute, most: i64) -> Result<Vec<Due>, StoreErro
          OR (m.told = 0 AND (m.severity >= $2 OR s.first_seen >= m.minute * 60000000)) \
          OR (m.seen >= s.burst_at AND m.told < s.burst_at)) \
          ORDER BY m.minute, m.workload, m.signature LIMIT $3")
-        .bind(open.0).bind(WARNING).bind(most).fetch_all(c).await)?;
+        .bind(open.0).bind(i64::from(WARNING)).bind(most).fetch_all(c).await)?;
     rows.into_iter().map(Due::try_from).collect()
 }
 
@@ -410,12 +406,12 @@ async fn note(conn: &mut Conn<'_>, due: &Due, baseline: Baseline) -> Result<(), 
     Ok(())
 }
 
-/// Signatures that are known since before `since`, and were never measured long enough, are judged from ten events in a
-/// minute on, while the minute goes on.
+/// Signatures that are known since before `since`, and were never measured long enough, are judged from [`LEAST`] events
+/// in a minute on, while the minute goes on.
 pub async fn watch_for_bursts(db: &Db, since: Timestamp) -> Result<(), StoreError> {
     let mut tx = db.begin_write().await?;
     on!(&mut tx.conn(), c => sqlx::query("UPDATE log_signatures SET burst_at = $1 WHERE burst_at = $2 AND first_seen < $3")
-        .bind(LEAST_BURST).bind(NEVER).bind(since.micros()).execute(c).await.map(drop))?;
+        .bind(LEAST).bind(NEVER).bind(since.micros()).execute(c).await.map(drop))?;
     tx.commit().await
 }
 

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use overseer_logstore::Rank;
 use overseer_model::Timestamp;
-use overseer_signatures::{PublicForm, SignatureId, public_form};
+use overseer_signatures::{PublicForm, Severity, SignatureId, public_form};
 use serde::{Deserialize, Serialize};
 
 /// Stands for the signatures that are too many to be counted one by one.
 pub const OTHERS: SignatureId = SignatureId(0);
+/// What is at least so bad is told at once. A rank.
+pub const WARNING: u8 = Severity::Warning as u8;
 const MINUTE: i64 = 60_000_000;
 
 /// Minutes since 1970.
@@ -51,16 +53,17 @@ impl Counted {
 
     /// Takes another count of the signature in, of any minute.
     pub fn widen(&mut self, other: &Self) {
-        self.severity = self.severity.max(other.severity);
-        self.first_seen = self.first_seen.min(other.first_seen);
-        self.last_seen = self.last_seen.max(other.last_seen);
-        self.count += other.count;
-        if other.form.is_some() {
-            self.form.clone_from(&other.form);
-        }
+        self.take(&other.seen(&other.workload.as_str().into()), other.form.as_ref());
     }
 
-    fn take(&mut self, seen: &Seen<'_>) {
+    fn seen<'a>(&'a self, workload: &'a Arc<str>) -> Seen<'a> {
+        let Self { workload: _, signature, minute: _, resource_id, severity, first_seen, last_seen, count, form: _ } =
+            self;
+        let (signature, severity) = (*signature, Rank(*severity));
+        Seen { workload, resource_id, signature, severity, first: *first_seen, last: *last_seen, count: *count }
+    }
+
+    fn take(&mut self, seen: &Seen<'_>, form: Option<&String>) {
         self.severity = self.severity.max(seen.severity.0);
         self.first_seen = self.first_seen.min(seen.first);
         if seen.last >= self.last_seen {
@@ -68,6 +71,9 @@ impl Counted {
             seen.resource_id.clone_into(&mut self.resource_id);
         }
         self.count += seen.count;
+        if form.is_some() {
+            self.form = form.cloned();
+        }
     }
 }
 
@@ -100,26 +106,20 @@ impl Tally {
 
     /// Counts what was counted before, as this signature.
     pub fn add(&mut self, counted: &Counted, signature: SignatureId) {
-        let Counted { workload, signature: _, minute: _, resource_id, severity, first_seen, last_seen, count, form } =
-            counted;
-        let (workload, severity) = (&workload.as_str().into(), Rank(*severity));
-        let (first, last, count) = (*first_seen, *last_seen, *count);
-        self.count_as(&Seen { workload, resource_id, signature, severity, first, last, count }, form.as_ref());
+        let workload = counted.workload.as_str().into();
+        self.count_as(&Seen { signature, ..counted.seen(&workload) }, counted.form.as_ref());
     }
 
     fn count_as(&mut self, seen: &Seen<'_>, form: Option<&String>) {
-        let (workload, minute) = (self.workload(seen.workload), Minute::of(seen.first));
-        let place = |signature| (workload, signature, minute);
+        let minute = Minute::of(seen.first);
+        let place = (self.workload(seen.workload), seen.signature, minute);
         // What is too much to be told apart has no form.
         let form = form.filter(|_| seen.signature != OTHERS);
-        let known = self.places.get(&place(seen.signature));
+        let known = self.places.get(&place);
         if let Some(known) = known.and_then(|&at| self.counted.get_mut(at)) {
-            if form.is_some() {
-                known.form = form.cloned();
-            }
-            return known.take(seen);
+            return known.take(seen, form);
         }
-        self.places.insert(place(seen.signature), self.counted.len());
+        self.places.insert(place, self.counted.len());
         self.counted.push(Counted {
             workload: seen.workload.to_string(),
             signature: seen.signature,

@@ -49,15 +49,7 @@ impl Collector {
         let db =
             Db::open(&place.location, ServiceName::Collector, Durability::Process, crate::MIGRATIONS).await.unwrap();
         let (archive, signer) = open_archive(place.folder.path(), super::applied(&db).await.unwrap()).await;
-        let (retire_db, retired) = (db.clone(), archive.clone());
-        let retire = Retire {
-            db: retire_db,
-            site: "home".parse().unwrap(),
-            archive: retired,
-            signer,
-            retention: retention(),
-            unknown: HashSet::new(),
-        };
+        let retire = Retire::new(db.clone(), "home".parse().unwrap(), archive.clone(), signer);
         let recorder = Recorder::new(retire, Relay::default());
         Self { db, archive, recorder, batches: 0 }
     }
