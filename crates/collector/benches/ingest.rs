@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use overseer_collector::archive::{Archive, Days, Retention, Saving, summary_signer};
 use overseer_collector::chronicle::{Recorder, Retire, applied};
@@ -97,8 +98,14 @@ async fn ingest(folder: &Path, batches: Vec<Arc<Batch>>) {
     let (signer, archive) = tokio::task::spawn_blocking(open).await.unwrap();
     let retire = Retire::new(db, "home".parse().unwrap(), archive.clone(), signer);
     let stop = CancellationToken::new();
-    let recorder = tokio::spawn(Recorder::new(retire, Relay::default()).run(Timestamp::now, stop.clone()));
+    // The clock is the lines' own: they come when they were logged.
+    let clock = Arc::new(AtomicI64::default());
+    let now = clock.clone();
+    let now = move || Timestamp::from_micros(now.load(Ordering::Relaxed));
+    let recorder = tokio::spawn(Recorder::new(retire, Relay::default()).run(now, stop.clone()));
     for batch in batches {
+        let latest = batch.lines.iter().map(|line| line.at.0 / 1_000).max();
+        clock.fetch_max(latest.unwrap_or_default(), Ordering::Relaxed);
         while let Err(error) = archive.accept(&batch).await {
             eprintln!("{error}: {:?}", error.0);
         }

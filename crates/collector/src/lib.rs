@@ -52,6 +52,7 @@ pub const MIGRATIONS: Migrations = Migrations(&[
     (100, "collector", include_str!("../../../migrations/collector/0100_collector.sql")),
     (101, "log_sources", include_str!("../../../migrations/collector/0101_log_sources.sql")),
     (102, "chronicle", include_str!("../../../migrations/collector/0102_chronicle.sql")),
+    (103, "log_minutes_changed", include_str!("../../../migrations/collector/0103_log_minutes_changed.sql")),
 ]);
 
 /// How long facts, and resources that were removed, can be asked for.

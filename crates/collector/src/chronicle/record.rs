@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::baseline::{Baseline, LEARNED};
 use super::retire::{Retire, RetireError};
-use super::store::{self, Due, Merge, Novelty, Tallied, Told};
+use super::store::{self, Due, Merge, Novelty, Over, Tallied, Told};
 use super::tally::{Counted, Minute, OTHERS, Tally, WARNING};
 use crate::archive::ArchiveError;
 use crate::backoff::Backoff;
@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 const PAUSES: u32 = 4;
 /// Tallies that are half of what may wait.
 const MANY: usize = 32;
-/// How long after its end a minute may still get events before it is told.
+/// How long after its end, and after its last count, a minute may still get events before it is told.
 const GRACE: Duration = Duration::from_secs(3);
 /// Minutes told at once. An event with so many facts stays below what the bus carries.
 const MOST: i64 = 500;
@@ -135,7 +135,7 @@ impl Recorder {
             self.tidy(now).await?;
             self.tidied = Some(now);
         }
-        self.apply().await?;
+        self.apply(now).await?;
         while self.tell(now).await? {}
         if tidies {
             self.retire.round(now).await?;
@@ -172,7 +172,7 @@ impl Recorder {
     }
 
     /// Takes what waits to the tables.
-    async fn apply(&mut self) -> Result<(), RecordError> {
+    async fn apply(&mut self, now: Timestamp) -> Result<(), RecordError> {
         let waiting = self.retire.archive.tallies().waiting();
         let Some(upto) = waiting.last().map(|last| last.number) else { return Ok(()) };
         let tallies = || waiting.iter().flat_map(|waiting| waiting.counted.iter());
@@ -185,7 +185,7 @@ impl Recorder {
         let new = counted.iter().filter(|one| !self.is_known(one)).map(|one| one.workload.as_str());
         let merges = self.merges(new.collect()).await?;
         let first = waiting.first().map_or(upto, |first| first.number);
-        let applied = store::apply(&self.retire.db, &merges, &counted, Tallied { first, upto }).await?;
+        let applied = store::apply(&self.retire.db, &merges, &counted, Tallied { first, upto }, now).await?;
         self.retire.archive.tallies().applied(applied);
         if applied != upto {
             // A commit of which nobody heard had come through; the rest comes in the next round.
@@ -240,8 +240,10 @@ impl Recorder {
 
     /// Tells what is due; whether there may be more.
     async fn tell(&self, now: Timestamp) -> Result<bool, RecordError> {
-        let open = Minute::of(now - GRACE);
-        let due = store::due(&self.retire.db, open, MOST).await?;
+        let quiet_since = now - GRACE;
+        let open = Minute::of(quiet_since);
+        let over = Over { open, quiet_since, now, news: Minute::of(now - NEWS) };
+        let due = store::due(&self.retire.db, over, MOST).await?;
         let full = i64::try_from(due.len()).is_ok_and(|due| due >= MOST);
         let told = judge(due, open);
         let facts: Vec<v1::LogSignatureFact> = told

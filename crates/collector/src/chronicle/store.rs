@@ -212,7 +212,13 @@ pub struct Merge {
 
 /// Puts what was counted into the tables, all of it or nothing; the number of the last tally that is in them then.
 /// Nothing is put there when the first of the tallies is there already: a commit can come through unheard.
-pub async fn apply(db: &Db, merges: &[Merge], counted: &[Counted], tallied: Tallied) -> Result<u64, StoreError> {
+pub async fn apply(
+    db: &Db,
+    merges: &[Merge],
+    counted: &[Counted],
+    tallied: Tallied,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
     let mut tx = db.begin_write().await?;
     let applied = applied_for_update(&mut tx.conn()).await?;
     if applied >= tallied.first {
@@ -222,7 +228,7 @@ pub async fn apply(db: &Db, merges: &[Merge], counted: &[Counted], tallied: Tall
         take_in(&mut tx.conn(), merge).await?;
     }
     for some in counted.chunks(ROWS) {
-        add_minutes(&mut tx.conn(), some).await?;
+        add_minutes(&mut tx.conn(), some, now).await?;
     }
     for some in by_signature(counted).chunks(ROWS) {
         add_signatures(&mut tx.conn(), some).await?;
@@ -251,11 +257,13 @@ fn places(rows: usize, columns: usize) -> String {
     (0..rows).map(row).collect::<Vec<_>>().join(", ")
 }
 
-async fn add_minutes(conn: &mut Conn<'_>, some: &[Counted]) -> Result<(), StoreError> {
+async fn add_minutes(conn: &mut Conn<'_>, some: &[Counted], now: Timestamp) -> Result<(), StoreError> {
     let sql = format!(
-        "INSERT INTO log_minutes (workload, signature, minute, resource_id, severity, first_seen, last_seen, seen, told) \
-         VALUES {places} ON CONFLICT (workload, signature, minute) DO UPDATE SET {sum}, resource_id = excluded.resource_id",
-        places = places(some.len(), 9),
+        "INSERT INTO log_minutes \
+         (workload, signature, minute, resource_id, severity, first_seen, last_seen, seen, told, changed_at) \
+         VALUES {places} ON CONFLICT (workload, signature, minute) DO UPDATE SET {sum}, \
+         resource_id = excluded.resource_id, changed_at = excluded.changed_at",
+        places = places(some.len(), 10),
         sum = sum("log_minutes")
     );
     on!(conn, c => {
@@ -263,7 +271,7 @@ async fn add_minutes(conn: &mut Conn<'_>, some: &[Counted]) -> Result<(), StoreE
         for one in some {
             query = query.bind(clean(&one.workload)).bind(one.signature.to_string()).bind(one.minute.0)
                 .bind(clean(&one.resource_id)).bind(i64::from(one.severity)).bind(one.first_seen.micros())
-                .bind(one.last_seen.micros()).bind(one.count).bind(0_i64);
+                .bind(one.last_seen.micros()).bind(one.count).bind(0_i64).bind(now.micros());
         }
         query.execute(c).await.map(drop)
     })?;
@@ -324,7 +332,7 @@ async fn take_in(conn: &mut Conn<'_>, Merge { workload, from, into }: &Merge) ->
         (
             "log_minutes",
             "workload, minute",
-            "resource_id, severity, first_seen, last_seen, seen, told",
+            "resource_id, severity, first_seen, last_seen, seen, told, changed_at",
             "(workload, signature, minute)",
             ", told = log_minutes.told + excluded.told",
         ),
@@ -353,19 +361,34 @@ async fn take_in(conn: &mut Conn<'_>, Merge { workload, from, into }: &Merge) ->
     Ok(())
 }
 
-/// Minutes that ended before `open`, and those of the rest that cannot wait: the first event at least as bad as a
-/// warning, the first of a new signature, the event that makes a burst. The oldest first.
-pub async fn due(db: &Db, open: Minute, most: i64) -> Result<Vec<Due>, StoreError> {
+/// Which minutes are complete.
+#[derive(Clone, Copy, Debug)]
+pub struct Over {
+    /// Those before it are over.
+    pub open: Minute,
+    /// They are complete when nothing was counted into them from here on. While a backlog is read an old minute grows.
+    pub quiet_since: Timestamp,
+    pub now: Timestamp,
+    /// Those before it are not waited for.
+    pub news: Minute,
+}
+
+/// Minutes that are complete, and those of the rest that cannot wait: the first event at least as bad as a warning, the
+/// first of a new signature, the event that makes a burst. The oldest first.
+pub async fn due(db: &Db, over: Over, most: i64) -> Result<Vec<Due>, StoreError> {
     let mut reader = db.reader().await?;
     let rows: Vec<DueRow> = on!(&mut reader.conn(), c => sqlx::query_as(
         "SELECT m.workload, m.signature, m.minute, m.resource_id, m.severity, m.first_seen, m.last_seen, m.seen, m.told, \
          s.public_form, s.first_seen AS known_since, s.baseline \
          FROM log_minutes m JOIN log_signatures s ON s.workload = m.workload AND s.signature = m.signature \
-         WHERE m.told < m.seen AND (m.minute < $1 \
+         WHERE m.told < m.seen AND ((m.minute < $1 AND (m.changed_at < $4 OR m.changed_at > $5 OR m.minute < $6)) \
          OR (m.told = 0 AND (m.severity >= $2 OR s.first_seen >= m.minute * 60000000)) \
          OR (m.seen >= s.burst_at AND m.told < s.burst_at)) \
          ORDER BY m.minute, m.workload, m.signature LIMIT $3")
-        .bind(open.0).bind(i64::from(WARNING)).bind(most).fetch_all(c).await)?;
+        .bind(over.open.0).bind(i64::from(WARNING)).bind(most)
+        // A clock that was set back leaves times that are still to come.
+        .bind(over.quiet_since.micros()).bind(over.now.micros()).bind(over.news.0)
+        .fetch_all(c).await)?;
     rows.into_iter().map(Due::try_from).collect()
 }
 

@@ -80,8 +80,11 @@ impl Collector {
         self.archive.accept(&batch).await.unwrap();
     }
 
+    /// A round, and one soon after: by then nothing has come for the minutes that are over.
     async fn round(&mut self, minute: i64) {
-        self.recorder.round(Timestamp::from_micros(START + minute * MINUTE)).await.unwrap();
+        for after in [0, 5_000_000] {
+            self.recorder.round(Timestamp::from_micros(START + minute * MINUTE + after)).await.unwrap();
+        }
     }
 
     /// Everything that the bus is told, in order.
@@ -208,6 +211,24 @@ async fn a_burst_is_told_against_what_was_usual() {
         assert_eq!((last.count, last.novelty()), (200, v1::LogNovelty::Burst));
         assert!((last.usual_per_minute - 2.0).abs() < 0.01, "{last:?}");
         assert_eq!(told.iter().filter(|fact| fact.novelty() == v1::LogNovelty::Burst).count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_minute_of_a_backlog_is_told_when_all_of_it_was_read() {
+    for place in places().await {
+        let mut site = Collector::open(&place).await;
+        site.log(&[(0, "took 1 ms")]).await;
+        site.round(1).await;
+        for second in 0..10 {
+            site.log(&[(5, "took 1 ms"); 10]).await;
+            let at = Timestamp::from_micros(START + 60 * MINUTE + second * 1_000_000);
+            site.recorder.round(at).await.unwrap();
+            assert_eq!(site.told().await.len(), 1, "it still grows");
+        }
+        site.round(61).await;
+        let told = site.told().await;
+        assert_eq!((told.len(), told[1].count), (2, 100));
     }
 }
 
@@ -410,7 +431,7 @@ async fn a_commit_that_came_through_unheard_counts_once() {
         site.log(&[(0, "took 1 ms")]).await;
         let waiting = site.archive.tallies().waiting();
         let tallied = Tallied { first: waiting[0].number, upto: waiting[0].number };
-        let applied = store::apply(&site.db, &[], &waiting[0].counted, tallied).await.unwrap();
+        let applied = store::apply(&site.db, &[], &waiting[0].counted, tallied, Timestamp::from_micros(START)).await.unwrap();
         assert_eq!(applied, tallied.upto);
         site.round(0).await;
         site.log(&[(0, "took 1 ms")]).await;
