@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use overseer_collector::archive::{Archive, Days, Retention, Saving, summary_signer};
+use overseer_collector::archive::{Archive, Days, LogBucket, Retention, Saving, summary_signer};
 use overseer_collector::chronicle::{Recorder, Retire, applied};
 use overseer_collector::logs::{Batch, Line, Sink, SourceKey, Workloads};
 use overseer_logstore::{Nanos, Stream};
@@ -93,7 +93,9 @@ async fn ingest(folder: &Path, batches: Vec<Arc<Batch>>) {
     let retention = Retention { usual: Days::try_from(3_650).unwrap(), of: BTreeMap::new() };
     let (logs, number) = (folder.join("logs"), applied(&db).await.unwrap());
     let open = move || {
-        (summary_signer(&logs).unwrap(), Archive::open(&logs, Workloads::default(), retention, number).unwrap())
+        let segments = LogBucket::default().objects(&logs, &"home".parse().unwrap()).unwrap();
+        let archive = Archive::open(&logs, segments, Workloads::default(), retention, number).unwrap();
+        (summary_signer(&logs).unwrap(), archive)
     };
     let (signer, archive) = tokio::task::spawn_blocking(open).await.unwrap();
     let retire = Retire::new(db, "home".parse().unwrap(), archive.clone(), signer);

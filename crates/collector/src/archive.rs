@@ -10,6 +10,7 @@
 //!
 //! A line that continues an event (a frame of a stack trace) has the signature and severity of the event's first line.
 
+mod bucket;
 mod follow;
 mod forms;
 mod grpc;
@@ -34,6 +35,7 @@ use overseer_redaction::Redactor;
 use overseer_signatures::{Miner, SignatureId};
 use tokio_util::sync::CancellationToken;
 
+pub use bucket::LogBucket;
 use forms::Forms;
 pub use grpc::Logs;
 use live::Live;

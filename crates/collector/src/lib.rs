@@ -36,7 +36,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-use crate::archive::{Archive, ArchiveError, Days, Logs, Retention};
+use crate::archive::{Archive, ArchiveError, Days, LogBucket, Logs, Retention};
 use crate::chronicle::{IncidentConsumer, Recorder, Retire};
 use crate::grpc::Inventory;
 use crate::logs::files::{Declared, Files};
@@ -72,6 +72,8 @@ pub struct CollectorConfig {
     pub log_keep_days_of: BTreeMap<String, Days>,
     /// Folders below which files can be declared as logs.
     pub log_roots: Vec<PathBuf>,
+    /// Where sealed log segments are kept.
+    pub log_bucket: LogBucket,
 }
 
 /// The collector of the engine that the configuration names. The engine need not run yet. `folder` is where it keeps
@@ -88,14 +90,16 @@ pub async fn build(base: Base, config: CollectorConfig, folder: &Path) -> Result
     let (logs, known) = (folder.join("logs"), workloads.clone());
     let retention = Retention { usual: config.log_keep_days, of: config.log_keep_days_of.clone() };
     let (kept, applied) = (retention.clone(), chronicle::applied(&base.db).await?);
+    let (bucket, site) = (config.log_bucket.clone(), base.site.clone());
     let opened = tokio::task::spawn_blocking(move || {
         let signer = archive::summary_signer(&logs)?;
-        Ok((Archive::open(&logs, known, kept, applied)?, signer))
+        let objects = bucket.objects(&logs, &site)?;
+        Ok((Archive::open(&logs, objects, known, kept, applied)?, signer))
     });
     let opened = opened.await;
     let (archive, signer) =
         opened.map_err(ArchiveError::from).and_then(|opened| opened).map_err(|source| BuildError::Config {
-            what: format!("the log store in {} cannot be used", folder.display()),
+            what: format!("the log store in {} cannot be used", config.log_bucket.place(folder)),
             source: Some(source.into()),
         })?;
     let intake = Intake {

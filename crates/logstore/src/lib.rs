@@ -135,7 +135,7 @@ mod wal;
 
 pub use error::StoreError;
 pub use manifest::{ResourceShare, Segment};
-pub use objects::Objects;
+pub use objects::{Bucket, Keys, Objects};
 pub use query::{Aside, Cursor, Filter, LookedAt, Order, Page, Query, Text};
 pub use store::{Config, Look, OpenReport, Selector, Store};
 pub use types::{Ack, Day, Group, Line, MAX_NAME, MarkKey, Nanos, Rank, Record, Signature, Stream};

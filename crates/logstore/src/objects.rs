@@ -5,17 +5,47 @@ use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::TryStreamExt;
+use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Name;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::prefix::PrefixStore;
+use object_store::{BackoffConfig, ObjectStore, ObjectStoreExt, RetryConfig};
 // Named for its features: object_store's client has no TLS without them.
-#[cfg(feature = "s3")]
 use reqwest as _;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::error::{StoreError, file};
+
+/// How long a request is tried that the store does not answer: who waits for it can try again.
+const RETRY: RetryConfig = RetryConfig {
+    backoff: BackoffConfig { init_backoff: Duration::from_millis(100), max_backoff: Duration::from_secs(2), base: 2.0 },
+    max_retries: 4,
+    retry_timeout: Duration::from_secs(20),
+};
+
+/// A bucket of a store that speaks S3.
+#[derive(Clone, Copy)]
+pub struct Bucket<'a> {
+    pub name: &'a str,
+    /// Segments are below it. No other store may use it: what it finds there it takes for its own.
+    pub folder: &'a str,
+    /// Empty: what the environment says, else `us-east-1`.
+    pub region: &'a str,
+    /// `https://host:port` or `http://host:port` of a store that is not Amazon's. Empty: Amazon's.
+    pub endpoint: &'a str,
+    /// Without any the environment gives them.
+    pub keys: Option<Keys<'a>>,
+}
+
+/// What requests are signed with.
+#[derive(Clone, Copy)]
+pub struct Keys<'a> {
+    pub id: &'a str,
+    pub secret: &'a str,
+}
 
 /// A place for segments. Its calls block: inside an async runtime call them where blocking is allowed.
 pub struct Objects {
@@ -44,26 +74,30 @@ impl Objects {
         Ok(objects)
     }
 
-    /// Segments in a bucket of a store that speaks S3. `settings` are pairs as `bucket`, `region`, `endpoint`,
-    /// `access_key_id`, `secret_access_key`, `allow_http`; see [`object_store::aws::AmazonS3ConfigKey`]. For `https` the
-    /// program must have installed its TLS provider.
+    /// Segments in a bucket of a store that speaks S3. Nothing is asked of it yet. For `https` the program must have
+    /// installed its TLS provider.
     ///
     /// # Errors
-    /// When a setting is not known, or one is missing.
-    #[cfg(feature = "s3")]
-    pub fn s3(settings: impl IntoIterator<Item = (String, String)>) -> Result<Self, StoreError> {
-        let refused = |name: &str| {
-            let name = name.to_owned();
-            move |source| StoreError::Object { action: "use the setting of", name, source }
-        };
-        let mut builder = object_store::aws::AmazonS3Builder::new();
-        for (key, value) in settings {
-            builder = builder.with_config(key.parse().map_err(refused(&key))?, value);
+    /// When the endpoint or the keys cannot be used.
+    pub fn s3(bucket: Bucket<'_>) -> Result<Self, StoreError> {
+        // Environment variables, web identity and the machine's role are looked at as Amazon's own tools do.
+        let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket.name).with_retry(RETRY);
+        if !bucket.region.is_empty() {
+            builder = builder.with_region(bucket.region);
         }
-        Self::new(Arc::new(builder.build().map_err(refused("s3"))?))
+        if !bucket.endpoint.is_empty() {
+            let is_plain = bucket.endpoint.starts_with("http://");
+            builder = builder.with_endpoint(bucket.endpoint).with_allow_http(is_plain);
+        }
+        if let Some(Keys { id, secret }) = bucket.keys {
+            builder = builder.with_access_key_id(id).with_secret_access_key(secret);
+        }
+        let refused = |source| StoreError::Object { action: "use the bucket", name: bucket.name.to_owned(), source };
+        let store = builder.build().map_err(refused)?;
+        Self::new(Arc::new(PrefixStore::new(store, bucket.folder)))
     }
 
-    /// Segments in any other store: one that speaks S3, or one in memory. It must make an object visible as a whole.
+    /// Segments in any other store. It must make an object visible as a whole.
     ///
     /// # Errors
     /// When no runtime for the store's futures can be started.

@@ -24,5 +24,5 @@ pub use page::Page;
 pub use peers::{Peers, Upstream, UpstreamError};
 pub use problem::{Code, Problem};
 pub use relay::Relay;
-pub use secret::Secret;
+pub use secret::{Secret, SecretError};
 pub use service::{Base, BuildError, RunError, Service, Task, run_until_stopped};

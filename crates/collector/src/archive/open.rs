@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use overseer_logstore::{Config, Objects, OpenReport, Store, StoreError};
 use overseer_redaction::{CorrelationKey, Redactor};
+use overseer_runtime::SecretError;
 use overseer_signatures::{Miner, State};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::task::JoinError;
@@ -38,6 +39,10 @@ pub enum ArchiveError {
     BadMark { source_key: String },
     #[error("a task of the archive ended early")]
     Ended(#[from] JoinError),
+    #[error("the key of the bucket for log segments cannot be used")]
+    Key(#[from] SecretError),
+    #[error("the key of the bucket for log segments is no text")]
+    KeyIsNoText,
     #[error("this machine gives no random numbers")]
     NoRandom,
     #[error("the collector's tables do not take what log lines count for; lines wait")]
@@ -50,16 +55,21 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> ArchiveError {
 }
 
 impl Archive {
-    /// Opens the archive in a folder, which is made if need be. `applied` is the number of the last tally that is in the
+    /// Opens the archive in a folder, which is made if need be, with its segments in `segments`. `applied` is the number of the last tally that is in the
     /// tables. Blocks.
     ///
     /// # Errors
     /// When the folder cannot be used, or another process uses it.
-    pub fn open(folder: &Path, workloads: Workloads, retention: Retention, applied: u64) -> Result<Self, ArchiveError> {
+    pub fn open(
+        folder: &Path,
+        segments: Objects,
+        workloads: Workloads,
+        retention: Retention,
+        applied: u64,
+    ) -> Result<Self, ArchiveError> {
         fs::create_dir_all(folder).map_err(at(folder))?;
-        let objects = Objects::directory(&folder.join("segments"))?;
         let config = Config { unsealed_bytes: UNSEALED, ..Config::default() };
-        let (store, report) = Store::open(&folder.join("open"), objects, config)?;
+        let (store, report) = Store::open(&folder.join("open"), segments, config)?;
         tell(&report);
         let tallies = Tallies::load(&store, applied)?;
         let redactor = Redactor::new(CorrelationKey::new(&secret(&folder.join(KEY))?));

@@ -17,7 +17,7 @@ use super::record::Recorder;
 use super::store::{self, Tallied};
 use super::summary::Linked;
 use super::{After, Day, Retire, Signer, documents};
-use crate::archive::{Archive, Days, Retention, Saving, summary_signer};
+use crate::archive::{Archive, Days, LogBucket, Retention, Saving, summary_signer};
 use crate::logs::{Batch, Line, Positions, Sink, SourceKey, Workloads};
 
 const MINUTE: i64 = 60_000_000;
@@ -110,7 +110,8 @@ async fn open_archive(folder: &Path, applied: u64) -> (Archive, Signer) {
     let folder = folder.join("logs");
     let open = move || {
         let signer = summary_signer(&folder).unwrap();
-        (Archive::open(&folder, Workloads::default(), retention(), applied).unwrap(), signer)
+        let segments = LogBucket::default().objects(&folder, &"home".parse().unwrap()).unwrap();
+        (Archive::open(&folder, segments, Workloads::default(), retention(), applied).unwrap(), signer)
     };
     tokio::task::spawn_blocking(open).await.unwrap()
 }
@@ -431,7 +432,8 @@ async fn a_commit_that_came_through_unheard_counts_once() {
         site.log(&[(0, "took 1 ms")]).await;
         let waiting = site.archive.tallies().waiting();
         let tallied = Tallied { first: waiting[0].number, upto: waiting[0].number };
-        let applied = store::apply(&site.db, &[], &waiting[0].counted, tallied, Timestamp::from_micros(START)).await.unwrap();
+        let applied =
+            store::apply(&site.db, &[], &waiting[0].counted, tallied, Timestamp::from_micros(START)).await.unwrap();
         assert_eq!(applied, tallied.upto);
         site.round(0).await;
         site.log(&[(0, "took 1 ms")]).await;
