@@ -91,6 +91,7 @@ impl Joiner {
             return (Role::Continuation, PythonEnd);
         }
         match self.place {
+            Start | Message | Rust => head,
             _ if line.first() == Some(&b'{') || is_timed(line) => head,
             Python => (Role::Continuation, PythonEnd),
             PythonEnd | Caret | Go if line.is_empty() => stays,
@@ -99,7 +100,7 @@ impl Joiner {
             Go if opens(&[b"goroutine ", b"created by ", b"[signal ", b"exit status "]) || line.ends_with(b")") => {
                 stays
             }
-            Start | Message | PythonEnd | Go | Rust | Caret => head,
+            PythonEnd | Go | Caret => head,
         }
     }
 }
