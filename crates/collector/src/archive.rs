@@ -164,8 +164,7 @@ impl Archive {
             let end = days.end(now);
             // Nothing is committed meanwhile.
             let _learned = inner.learned();
-            let waiting = inner.tallies.waiting();
-            if waiting.iter().flat_map(|one| one.counted.iter()).any(|one| one.first_seen < end) {
+            if inner.tallies.waits_before(end) {
                 return Ok(None);
             }
             Ok(Some(inner.store.delete_before(&Selector::Group(days.group()), nanos(end))?))

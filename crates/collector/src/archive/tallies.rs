@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use overseer_logstore::{MarkKey, Store, StoreError};
+use overseer_model::Timestamp;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use super::ArchiveError;
@@ -120,6 +121,14 @@ impl Tallies {
     /// All that wait, in their order.
     pub fn waiting(&self) -> Vec<Waiting> {
         self.state(|state| state.queue.iter().cloned().collect())
+    }
+
+    /// Whether the count of any line before `end` waits.
+    pub fn waits_before(&self, end: Timestamp) -> bool {
+        self.state(|state| {
+            let mut counted = state.queue.iter().flat_map(|one| one.counted.iter());
+            counted.any(|one| one.first_seen < end)
+        })
     }
 
     /// Those up to this number are in the tables.

@@ -51,12 +51,15 @@ impl Retire {
                 documents::write(&self.db, &self.site, &self.signer, &month, now).await?;
                 tracing::info!(workload = month.workload, month = %month.month, "a summary of logs was written");
             }
-            let what = format!("lines kept {days} days, before {}", end.begin());
-            documents::note_purge(&self.db, &what, now).await?;
-            match self.archive.purge(days, now).await? {
-                Some(lines) => tracing::info!(lines, %days, "log lines were kept long enough and are deleted"),
-                None => tracing::info!(%days, "old log lines are still being counted; they are deleted later"),
+            if !self.archive.tallies().waits_before(days.end(now)) {
+                let what = format!("lines kept {days} days, before {}", end.begin());
+                documents::note_purge(&self.db, &what, now).await?;
+                if let Some(lines) = self.archive.purge(days, now).await? {
+                    tracing::info!(lines, %days, "log lines were kept long enough and are deleted");
+                    continue;
+                }
             }
+            tracing::info!(%days, "old log lines are still being counted; they are deleted later");
         }
         self.forget_containers().await?;
         let oldest = Day::of(self.archive.retention().longest().end(now - SUMMARIES_KEPT)).month();

@@ -1,6 +1,8 @@
 //! Log Summary Documents: what is left of a month of a workload's logs. Pure; the time, the counts and the incidents are
 //! given.
 
+use std::ops::Range;
+
 use overseer_contract::{to_timestamp, v1};
 use overseer_logstore::Rank;
 use overseer_model::{Site, Timestamp};
@@ -45,7 +47,8 @@ pub fn summarize(
     incidents: &[Linked],
     now: Timestamp,
 ) -> v1::LogSummary {
-    let mut signatures = signatures(month, counts);
+    let events_per_day = per_day(month, counts.iter());
+    let mut signatures = signatures(month, counts, &observed(&events_per_day));
     let left_out = signatures.len().saturating_sub(MOST);
     signatures.truncate(MOST);
     let linked = incidents.iter().take(MOST).map(|incident| v1::LogSummaryIncident {
@@ -61,7 +64,7 @@ pub fn summarize(
         until: Some(to_timestamp(month.next().first().begin())),
         written_at: Some(to_timestamp(now)),
         events: counts.iter().map(|count| count.seen.unsigned_abs()).sum(),
-        events_per_day: per_day(month, counts.iter()),
+        events_per_day,
         signatures,
         signatures_left_out: left_out as u64,
         incidents: linked.collect(),
@@ -70,12 +73,12 @@ pub fn summarize(
 }
 
 /// The worst first, then the most frequent.
-fn signatures(month: Month, counts: &[DayCount]) -> Vec<v1::LogSummarySignature> {
+fn signatures(month: Month, counts: &[DayCount], observed: &Range<usize>) -> Vec<v1::LogSummarySignature> {
     let mut counts: Vec<&DayCount> = counts.iter().collect();
     counts.sort_by_key(|count| (count.signature, count.day));
     let mut signatures: Vec<v1::LogSummarySignature> = counts
         .chunk_by(|one, other| one.signature == other.signature)
-        .filter_map(|days| signature(month, days))
+        .filter_map(|days| signature(month, days, observed))
         .collect();
     signatures.sort_by(|one, other| {
         (other.severity, other.count).cmp(&(one.severity, one.count)).then_with(|| one.id.cmp(&other.id))
@@ -84,7 +87,7 @@ fn signatures(month: Month, counts: &[DayCount]) -> Vec<v1::LogSummarySignature>
 }
 
 /// The days of one signature, in order.
-fn signature(month: Month, days: &[&DayCount]) -> Option<v1::LogSummarySignature> {
+fn signature(month: Month, days: &[&DayCount], observed: &Range<usize>) -> Option<v1::LogSummarySignature> {
     let last = days.last()?;
     let first_seen = days.iter().map(|day| day.first_seen).min()?;
     let last_seen = days.iter().map(|day| day.last_seen).max()?;
@@ -97,7 +100,7 @@ fn signature(month: Month, days: &[&DayCount]) -> Option<v1::LogSummarySignature
         count: per_day.iter().sum(),
         first_seen: Some(to_timestamp(first_seen)),
         last_seen: Some(to_timestamp(last_seen)),
-        trend: trend(&per_day).into(),
+        trend: trend(per_day.get(observed.clone()).unwrap_or_default()).into(),
         per_day,
     })
 }
@@ -113,7 +116,14 @@ fn per_day<'a>(month: Month, counts: impl Iterator<Item = &'a DayCount>) -> Vec<
     days
 }
 
-/// The second half of the period beside the first.
+/// From the first to the last day of which anything is known: a workload may be there for a part of the month.
+fn observed(events_per_day: &[u64]) -> Range<usize> {
+    let logs = |events: &u64| *events > 0;
+    let first = events_per_day.iter().position(logs).unwrap_or_default();
+    first..events_per_day.iter().rposition(logs).map_or(first, |last| last + 1)
+}
+
+/// The second half of the days beside the first.
 fn trend(per_day: &[u64]) -> v1::LogTrend {
     let (before, after) = per_day.split_at(per_day.len() / 2);
     // Of a month with an odd number of days the halves differ by one; each is weighed by the other's length.
@@ -208,6 +218,17 @@ mod tests {
         assert_eq!(trend(&[(0, 10), (30, 10)]), v1::LogTrend::Steady);
         assert_eq!(trend(&[(0, 10), (30, 30)]), v1::LogTrend::Rising);
         assert_eq!(trend(&[(0, 30), (30, 10)]), v1::LogTrend::Falling);
+    }
+
+    #[test]
+    fn a_workload_that_came_late_is_no_trend() {
+        let since_the_twentieth: Vec<_> = (20..30).map(|day| count(day, 1, 10, 1)).collect();
+        assert_eq!(of(&since_the_twentieth).signatures[0].trend(), v1::LogTrend::Steady);
+        assert_eq!(of(&since_the_twentieth[..1]).signatures[0].trend(), v1::LogTrend::Steady);
+        let mut with_news = since_the_twentieth;
+        with_news.push(count(29, 2, 10, 1));
+        let trends: Vec<_> = of(&with_news).signatures.iter().map(v1::LogSummarySignature::trend).collect();
+        assert_eq!(trends, [v1::LogTrend::Rising, v1::LogTrend::Steady]);
     }
 
     #[test]
