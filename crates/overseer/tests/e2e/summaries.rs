@@ -1,7 +1,6 @@
 //! Log summaries: what is left of lines that were kept long enough, and whether it is as it was signed.
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::Output;
 use std::time::Duration;
 
@@ -73,17 +72,8 @@ impl House {
         self.overseer.docker.run(&["start", "--attach", name]).await;
     }
 
-    /// Writes this day over that of a container's lines from number `first` on, where the engine keeps them: a line is
-    /// as old as the engine says.
     async fn date_lines(&self, name: &str, first: usize, ago: u32) {
-        let docker = &self.overseer.docker;
-        let path = PathBuf::from(docker.run(&["inspect", "--format", "{{.LogPath}}", name]).await);
-        let (folder, file) = (path.parent().unwrap(), path.file_name().unwrap());
-        let (year, month, day) = day(ago).begin().date();
-        let script = format!("{first},$s/\"time\":\"[^T]*T/\"time\":\"{year:04}-{month:02}-{day:02}T/");
-        let (volume, file) = (format!("{}:/log", folder.display()), format!("/log/{}", file.display()));
-        // In a container, since the file belongs to root.
-        docker.run(&["run", "--rm", "--volume", &volume, "busybox:local", "sed", "-i", &script, &file]).await;
+        self.overseer.docker.date_lines(name, first, day(ago).begin().date()).await;
     }
 
     async fn lines(&self, workload: &str) -> Vec<Value> {
