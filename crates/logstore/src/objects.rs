@@ -45,8 +45,10 @@ impl Objects {
     }
 
     /// Segments in a bucket of a store that speaks S3. `settings` are pairs as `bucket`, `region`, `endpoint`,
-    /// `access_key_id`, `secret_access_key`, `allow_http`; see [`object_store::aws::AmazonS3ConfigKey`]. For `https` the
-    /// program must have installed its TLS provider.
+    /// `access_key_id`, `secret_access_key`, `allow_http`; see [`object_store::aws::AmazonS3ConfigKey`].
+    ///
+    /// # Panics
+    /// When the program has not installed its TLS provider, be it only for `http`: no client is made without one.
     ///
     /// # Errors
     /// When a setting is not known, or one is missing.
