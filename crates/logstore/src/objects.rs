@@ -74,8 +74,10 @@ impl Objects {
         Ok(objects)
     }
 
-    /// Segments in a bucket of a store that speaks S3. Nothing is asked of it yet. For `https` the program must have
-    /// installed its TLS provider.
+    /// Segments in a bucket of a store that speaks S3. Nothing is asked of it yet.
+    ///
+    /// # Panics
+    /// When the program has not installed its TLS provider, be it only for `http`: no client is made without one.
     ///
     /// # Errors
     /// When the endpoint or the keys cannot be used.

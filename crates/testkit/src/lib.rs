@@ -1,4 +1,5 @@
-//! Real peers for tests on one machine: a Docker engine, NATS, PostgreSQL and a receiver of webhooks.
+//! Real peers for tests on one machine: a Docker engine, NATS, PostgreSQL, a store that speaks S3 and a receiver of
+//! webhooks.
 //!
 //! Each peer lives in its own temporary folder, on a unix socket or a free loopback port, and is ended when it is dropped
 //! or when the test process ends in any way. Tests may start any number of them at once. A peer that cannot start panics
@@ -14,6 +15,7 @@ mod nats;
 mod overseer;
 mod peer;
 mod postgres;
+mod s3;
 mod until;
 mod webhook;
 
@@ -22,5 +24,6 @@ pub use docker::{Docker, DockerEvent, DockerEvents};
 pub use nats::{Nats, Tap};
 pub use overseer::{Mode, Overseer, http_get};
 pub use postgres::Postgres;
+pub use s3::S3;
 pub use until::until;
 pub use webhook::{Hook, WebhookReceiver};

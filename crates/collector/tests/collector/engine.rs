@@ -95,6 +95,7 @@ impl Collector {
             "log_keep_days": 90,
             "log_keep_days_of": {},
             "log_roots": [],
+            "log_bucket": { "name": "", "endpoint": "", "region": "", "access_key_id": "", "secret_access_key_file": "" },
         });
         let config = serde_json::from_value(config).unwrap();
         let built = overseer_collector::build(base, config, folder.path()).await.unwrap();

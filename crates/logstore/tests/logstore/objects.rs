@@ -1,5 +1,5 @@
-//! What a store of objects must do for segments, asked of a directory and of a store in memory. The one that speaks S3
-//! goes the way of the latter.
+//! What a store of objects must do for segments, asked of a directory and of a store in memory; in `s3.rs` of one that
+//! speaks S3.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use overseer_logstore::{Config, Nanos, Objects, Selector, Store};
 
 use crate::place::{START, everything, group, record};
 
-fn keeps_segments(objects: impl Fn() -> Objects) {
+pub fn keeps_segments(objects: impl Fn() -> Objects) {
     let folder = tempfile::tempdir().unwrap();
     let open = || Store::open(folder.path(), objects(), Config::default()).unwrap();
     let (store, _) = open();

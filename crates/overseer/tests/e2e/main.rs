@@ -9,9 +9,11 @@ mod bus_loss;
 mod canary;
 mod disk;
 mod follow;
+mod http;
 mod kills;
 mod logs;
 mod sources;
+mod summaries;
 mod the_loop;
 mod traces;
 

@@ -4,7 +4,7 @@
 mod house;
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
-use overseer_testkit::{CrashPlan, Crashes, Docker, Nats, Postgres, WebhookReceiver, until};
+use overseer_testkit::{CrashPlan, Crashes, Docker, Nats, Postgres, S3, WebhookReceiver, http_get, until};
 use ring::hmac;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -114,6 +114,19 @@ async fn postgres_recovers_what_was_committed() {
     Postgres::psql(&url, "SELECT n FROM t").await.unwrap_err();
     postgres.restart().await;
     assert_eq!(Postgres::psql(&url, "SELECT n FROM t").await.unwrap(), "7");
+}
+
+#[tokio::test]
+async fn s3_gives_each_test_its_bucket() {
+    let s3 = S3::shared().await;
+    let (one, other) = tokio::join!(s3.scratch_bucket(), s3.scratch_bucket());
+    assert_ne!(one, other);
+    for bucket in [one, other] {
+        let listed = http_get(s3.port(), &format!("/{bucket}?list-type=2")).await.unwrap();
+        assert!(listed.starts_with("HTTP/1.1 200") && listed.contains("<KeyCount>0</KeyCount>"), "{listed}");
+    }
+    let listed = http_get(s3.port(), "/nobody-made-it?list-type=2").await.unwrap();
+    assert!(listed.contains("NoSuchBucket"), "{listed}");
 }
 
 #[tokio::test]
