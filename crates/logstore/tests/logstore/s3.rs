@@ -44,6 +44,11 @@ impl Scratch {
         objects(&self.name, &self.endpoint()).unwrap()
     }
 
+    /// Those of another site.
+    fn objects_of(&self, folder: &str) -> Objects {
+        objects_in(&self.name, folder, &self.endpoint()).unwrap()
+    }
+
     /// How many objects there are, as the server tells whoever asks.
     fn count(&self) -> usize {
         let path = format!("/{}?list-type=2", self.name);
@@ -62,8 +67,12 @@ impl Scratch {
 }
 
 fn objects(name: &str, endpoint: &str) -> Result<Objects, StoreError> {
+    objects_in(name, "home", endpoint)
+}
+
+fn objects_in(name: &str, folder: &str, endpoint: &str) -> Result<Objects, StoreError> {
     let keys = Some(Keys { id: "test", secret: "test" });
-    Objects::s3(Bucket { name, folder: "home", region: "us-east-1", endpoint, keys })
+    Objects::s3(Bucket { name, folder, region: "us-east-1", endpoint, keys })
 }
 
 /// Passes connections on to the server. While it is closed each ends at once, also those that were open.
@@ -132,6 +141,20 @@ fn a_store_that_speaks_s3_keeps_segments() {
     let bucket = Scratch::new();
     keeps_segments(|| bucket.objects());
     assert_eq!(bucket.count(), 0, "what was deleted is gone");
+}
+
+#[test]
+fn sites_share_a_bucket() {
+    let (bucket, folder) = (Scratch::new(), tempfile::tempdir().unwrap());
+    let open = || Store::open(folder.path(), bucket.objects_of("nas-1"), Config::default()).unwrap();
+    let (store, _) = open();
+    append(&store, 0..300);
+    store.seal().unwrap();
+    drop(store);
+    keeps_segments(|| bucket.objects());
+    let (store, report) = open();
+    assert_eq!((report, bucket.count()), (OpenReport::default(), 1));
+    assert_has(&store, 0..300);
 }
 
 #[test]
