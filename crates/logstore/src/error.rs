@@ -25,7 +25,7 @@ pub enum StoreError {
         #[source]
         source: io::Error,
     },
-    #[error("cannot {action} the object `{name}`")]
+    #[error("cannot {action} `{name}`")]
     Object {
         action: &'static str,
         name: String,

@@ -155,7 +155,7 @@ impl Objects {
 
     /// Names and sizes of all objects.
     pub(crate) fn list(&self) -> Result<Vec<(String, usize)>, StoreError> {
-        let found = self.run("list", "", self.store.list(None).try_collect::<Vec<_>>())?;
+        let found = self.run("list", "segments", self.store.list(None).try_collect::<Vec<_>>())?;
         Ok(found.into_iter().map(|object| (object.location.to_string(), object.size as usize)).collect())
     }
 }

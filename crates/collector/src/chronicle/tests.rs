@@ -10,7 +10,7 @@ use overseer_model::{ServiceName, Timestamp};
 use overseer_provider_port::{LogPosition, LogTime};
 use overseer_runtime::Relay;
 use overseer_storage::{Db, Durability, Location, on, outbox};
-use overseer_testkit::Postgres;
+use overseer_testkit::{Postgres, S3};
 use tempfile::TempDir;
 
 use super::record::Recorder;
@@ -27,13 +27,32 @@ const START: i64 = 1_795_219_200_000_000;
 struct Place {
     folder: TempDir,
     location: Location,
+    bucket: LogBucket,
 }
 
+/// One with all in a folder, one with PostgreSQL and segments in a bucket.
 async fn places() -> [Place; 2] {
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let sqlite = Location::Sqlite { folder: one.path().to_owned() };
     let postgres = Location::Postgres { address: Postgres::shared().await.scratch_url().await };
-    [Place { folder: one, location: sqlite }, Place { folder: other, location: postgres }]
+    let bucket = bucket(other.path()).await;
+    [
+        Place { folder: one, location: sqlite, bucket: LogBucket::default() },
+        Place { folder: other, location: postgres, bucket },
+    ]
+}
+
+async fn bucket(folder: &Path) -> LogBucket {
+    let _first = rustls::crypto::ring::default_provider().install_default();
+    let (server, secret_access_key_file) = (S3::shared().await, folder.join("secret"));
+    std::fs::write(&secret_access_key_file, "test\n").unwrap();
+    LogBucket {
+        name: server.scratch_bucket().await,
+        endpoint: format!("http://127.0.0.1:{}", server.port()),
+        region: "us-east-1".to_owned(),
+        access_key_id: "test".to_owned(),
+        secret_access_key_file,
+    }
 }
 
 /// A collector's archive and chronicle, without the rest of it.
@@ -48,7 +67,7 @@ impl Collector {
     async fn open(place: &Place) -> Self {
         let db =
             Db::open(&place.location, ServiceName::Collector, Durability::Process, crate::MIGRATIONS).await.unwrap();
-        let (archive, signer) = open_archive(place.folder.path(), super::applied(&db).await.unwrap()).await;
+        let (archive, signer) = open_archive(place, super::applied(&db).await.unwrap()).await;
         let retire = Retire::new(db.clone(), "home".parse().unwrap(), archive.clone(), signer);
         let recorder = Recorder::new(retire, Relay::default());
         Self { db, archive, recorder, batches: 0 }
@@ -106,11 +125,11 @@ fn retention() -> Retention {
     Retention { usual: days(90), of: BTreeMap::from([("container:noise".to_owned(), days(10))]) }
 }
 
-async fn open_archive(folder: &Path, applied: u64) -> (Archive, Signer) {
-    let folder = folder.join("logs");
+async fn open_archive(place: &Place, applied: u64) -> (Archive, Signer) {
+    let (folder, bucket) = (place.folder.path().join("logs"), place.bucket.clone());
     let open = move || {
         let signer = summary_signer(&folder).unwrap();
-        let segments = LogBucket::default().objects(&folder, &"home".parse().unwrap()).unwrap();
+        let segments = bucket.objects(&folder, &"home".parse().unwrap()).unwrap();
         (Archive::open(&folder, segments, Workloads::default(), retention(), applied).unwrap(), signer)
     };
     tokio::task::spawn_blocking(open).await.unwrap()
