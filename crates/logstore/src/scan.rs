@@ -9,7 +9,7 @@ use crate::part::{Part, Partition};
 use crate::query::{Key, Matcher, Order, Query, Text, parse};
 use crate::segment::find::{Lines, find};
 use crate::segment::{Block, Layout, Printer, ReadError, Source, Walk, footer};
-use crate::types::{Line, Nanos, Rank, Signature, Stream};
+use crate::types::{Group, Line, Nanos, Rank, Signature, Stream};
 
 /// A query made ready.
 pub struct Wanted<'q> {
@@ -69,45 +69,41 @@ impl<'q> Wanted<'q> {
 /// Lines found so far in one part: at most what a page takes.
 struct Found<'q> {
     wanted: &'q Wanted<'q>,
+    group: Arc<Group>,
     lines: Vec<(Key, Line)>,
     bytes: usize,
 }
 
-impl Found<'_> {
+impl<'q> Found<'q> {
+    fn new(wanted: &'q Wanted, partition: &Partition) -> Self {
+        Self { wanted, group: Arc::new(partition.group.clone()), lines: Vec::new(), bytes: 0 }
+    }
+
     fn is_full(&self) -> bool {
         self.lines.len() >= self.wanted.query.lines || self.bytes >= self.wanted.query.bytes
     }
 
-    fn push(&mut self, key: Key, line: Line) {
-        self.bytes += line.text.len();
+    fn push(&mut self, key: Key, source: Option<&(Arc<str>, Arc<str>)>, class: Option<&[u64; 3]>, text: &[u8]) {
+        let (resource, instance) = source.cloned().unwrap_or_default();
+        let [stream, severity, signature] = class.copied().unwrap_or_default();
+        self.bytes += text.len();
+        let line = Line {
+            time: Nanos(key.time),
+            group: self.group.clone(),
+            resource,
+            instance,
+            stream: Stream::from_code(stream),
+            severity: Rank(severity as u8),
+            signature: Signature(signature),
+            text: text.to_vec(),
+        };
         self.lines.push((key, line));
-    }
-}
-
-fn line(
-    partition: &Partition,
-    time: i64,
-    source: Option<&(String, String)>,
-    class: Option<&[u64; 3]>,
-    text: &[u8],
-) -> Line {
-    let (resource, instance) = source.cloned().unwrap_or_default();
-    let [stream, severity, signature] = class.copied().unwrap_or_default();
-    Line {
-        time: Nanos(time),
-        group: partition.group.clone(),
-        resource,
-        instance,
-        stream: Stream::from_code(stream),
-        severity: Rank(severity as u8),
-        signature: Signature(signature),
-        text: text.to_vec(),
     }
 }
 
 /// The wanted lines that are in memory, in the query's order, as many as a page takes.
 pub fn in_memory(part: &Part, wanted: &Wanted) -> Vec<(Key, Line)> {
-    let mut found = Found { wanted, lines: Vec::new(), bytes: 0 };
+    let mut found = Found::new(wanted, &part.partition);
     let keep_source: Vec<bool> =
         part.tables.sources.iter().map(|(resource, _)| wanted.query.has_resource(resource)).collect();
     let keep_class: Vec<bool> = part.tables.classes.iter().map(|class| wanted.query.has_class(class)).collect();
@@ -145,7 +141,7 @@ pub fn in_memory(part: &Part, wanted: &Wanted) -> Vec<(Key, Line)> {
         }
         let source = chunk.sources.get(at as usize).and_then(|source| part.tables.sources.get(*source as usize));
         let class = chunk.classes.get(at as usize).and_then(|class| part.tables.classes.get(*class as usize));
-        found.push(key, line(&part.partition, time, source, class, text));
+        found.push(key, source, class, text);
     }
     found.lines
 }
@@ -190,7 +186,7 @@ pub fn in_segment<S: Source + ?Sized>(
     wanted: &Wanted,
 ) -> Result<(Vec<(Key, Line)>, usize), ReadError> {
     let footer = footer(source)?;
-    let mut found = Found { wanted, lines: Vec::new(), bytes: 0 };
+    let mut found = Found::new(wanted, partition);
     let mut groups: Vec<_> = footer.groups.iter().collect();
     if wanted.query.order == Order::NewestFirst {
         groups.reverse();
@@ -395,7 +391,7 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
             self.block.load(&mut layout.classes)?;
             let source = self.block.sources.get(layout.sources.get(at as usize));
             let class = self.block.classes.get(layout.classes.get(at as usize));
-            found.push(key(time, tie), line(self.partition, time, source, class, &text));
+            found.push(key(time, tie), source, class, &text);
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! From lines to the rows of a block: each layout's constants folded, each slot in the form that is likely smallest.
 
 use std::io;
+use std::sync::Arc;
 
 use super::choose::{Coded, Counter, code, cost, differ, follows, zigzag};
 use super::columns::Columns;
@@ -24,7 +25,7 @@ pub struct Lines<'a> {
     pub classes: Vec<u32>,
     pub texts: Vec<&'a [u8]>,
     /// Resource and instance of each source.
-    pub source_names: Vec<(String, String)>,
+    pub source_names: Vec<(Arc<str>, Arc<str>)>,
     /// Stream, severity and signature of each class.
     pub class_values: Vec<[u64; 3]>,
 }

@@ -5,6 +5,7 @@ use std::cell::{OnceCell, RefCell};
 use std::io;
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::rows::{CLASSES, Part, Refer, SOURCES, What};
 use crate::parquet::{Chunk, Column, Footer, Inflate, Pages, RowGroup, Texts, WIDE, footer_len, read_footer};
@@ -73,7 +74,7 @@ pub struct Block<'a, S: Source + ?Sized> {
     pub(super) tables: Vec<OnceCell<Rc<Texts>>>,
     pub layouts: Vec<Layout>,
     /// Resource and instance of each source.
-    pub sources: Vec<(String, String)>,
+    pub sources: Vec<(Arc<str>, Arc<str>)>,
     /// Stream, severity and signature of each class.
     pub classes: Vec<[u64; 3]>,
 }
@@ -210,7 +211,7 @@ impl<'a, S: Source + ?Sized> Block<'a, S> {
 
     fn read_sources(&mut self, row: usize) -> Result<()> {
         let list = self.texts(row)?;
-        let mut names = list.iter().map(|name| String::from_utf8_lossy(name).into_owned());
+        let mut names = list.iter().map(|name| Arc::from(String::from_utf8_lossy(name)));
         while let (Some(resource), Some(instance)) = (names.next(), names.next()) {
             self.sources.push((resource, instance));
         }
