@@ -261,10 +261,9 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
             return Ok(None);
         }
         // Times tell first when they rule out much, and last when they rule out nothing.
-        let (mut times, mut within) = (Vec::new(), 0..layout.count);
+        let mut within = 0..layout.count;
         if !self.is_whole {
-            times = self.block.times(layout)?;
-            within = self.within(&times);
+            within = self.within(&self.block.times(layout)?);
         }
         if within.is_empty() {
             return Ok(None);
@@ -281,9 +280,7 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
         if lines == Some(Lines::These(Vec::new())) {
             return Ok(None);
         }
-        if self.is_whole {
-            times = self.block.times(layout)?;
-        }
+        let times = self.block.times(layout)?;
         if all_classes.is_none() {
             self.block.load(&mut classes)?;
         }
@@ -299,11 +296,17 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
                 candidates.push((time, ties.get(at).copied().unwrap_or(0), number, line));
             }
         };
-        match lines {
-            Some(Lines::These(lines)) => lines.into_iter().for_each(&mut keep),
-            Some(Lines::All) | None => within.for_each(|line| keep(line as u32)),
-        }
-        Ok(Some(Known { times, is_sure, printer: None, sources, classes }))
+        let lines = match lines {
+            Some(Lines::These(lines)) => {
+                lines.iter().copied().for_each(&mut keep);
+                lines.first().map_or(0, |line| *line as usize)..lines.last().map_or(0, |line| *line as usize + 1)
+            }
+            Some(Lines::All) | None => {
+                within.clone().for_each(|line| keep(line as u32));
+                within
+            }
+        };
+        Ok(Some(Known { lines, is_sure, printer: None, sources, classes }))
     }
 
     /// The lines that the regular expression matches; `None` when each must be looked at.
@@ -314,7 +317,7 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
         within: &Range<usize>,
         lines: Option<&Lines>,
     ) -> Result<Option<Lines>, ReadError> {
-        let Some(mut walk) = Walk::new(self.block, layout, automaton)? else { return Ok(None) };
+        let Some(mut walk) = Walk::new(self.block, layout, automaton, within.clone())? else { return Ok(None) };
         match lines {
             Some(Lines::These(lines)) => walk.lines(self.block, layout, automaton, lines.iter().copied()),
             Some(Lines::All) | None => {
@@ -399,7 +402,8 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
 
 /// What was read of a layout.
 struct Known {
-    times: Vec<i64>,
+    /// From the first of its candidates to the last.
+    lines: Range<usize>,
     /// Its candidates have the text for certain.
     is_sure: bool,
     printer: Option<Printer>,
@@ -411,7 +415,7 @@ impl Known {
     fn printer<S: Source + ?Sized>(&mut self, block: &Block<S>, number: usize) -> Result<&Printer, ReadError> {
         if self.printer.is_none() {
             let layout = block.layouts.get(number).ok_or(ReadError::Corrupt("layouts"))?;
-            self.printer = Some(Printer::new(block, layout, &self.times)?);
+            self.printer = Some(Printer::new(block, layout, self.lines.clone())?);
         }
         self.printer.as_ref().ok_or(ReadError::Corrupt("layouts"))
     }

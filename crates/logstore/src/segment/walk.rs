@@ -4,6 +4,8 @@
 //! value leads to a match, and all lead to the same state behind the next constant, the values need not be looked at. So
 //! most layouts are ruled out as a whole, and of most others few slots are read.
 
+use std::ops::Range;
+
 use super::find::Lines;
 use super::outline::{Run, outline};
 use super::read::{Block, Layout, Result, Source};
@@ -35,6 +37,8 @@ pub struct Walk {
     /// For each constant and each state before it what follows, once it is known.
     then: Vec<Vec<Option<Then>>>,
     values: Vec<Option<Values>>,
+    /// The lines that may be asked for.
+    lines: Range<usize>,
     text: Vec<u8>,
 }
 
@@ -44,12 +48,13 @@ impl Walk {
         block: &Block<S>,
         layout: &Layout,
         automaton: &mut Automaton,
+        lines: Range<usize>,
     ) -> Result<Option<Self>> {
         let kinds: Vec<Kind> = block.kinds(layout).collect();
         let constants: Vec<Vec<u8>> = block.constants(layout)?.iter().map(<[u8]>::to_vec).collect();
         let values = kinds.iter().map(|_| None).collect();
         let then = vec![Vec::new(); constants.len()];
-        let mut walk = Self { kinds, constants, first: Then::Lost, then, values, text: Vec::new() };
+        let mut walk = Self { kinds, constants, first: Then::Lost, then, values, lines, text: Vec::new() };
         if let Some(start) = automaton.start() {
             walk.first = walk.follow(block, layout, automaton, 0, start)?;
         }
@@ -93,10 +98,7 @@ impl Walk {
             let (Some(kind), Some(values)) = (self.kinds.get(slot), self.values.get_mut(slot)) else { break };
             let values = match values {
                 Some(values) => values,
-                none => {
-                    let times = if block.needs_times(layout, slot) { block.times(layout)? } else { Vec::new() };
-                    none.insert(block.values(layout, slot, &times)?)
-                }
+                none => none.insert(block.values(layout, slot, self.lines.clone())?),
             };
             let text = match values.text(*kind, line) {
                 Some(text) => text,
@@ -193,7 +195,7 @@ fn slot<S: Source + ?Sized>(
     automaton: &mut Automaton,
     states: &[State],
 ) -> Result<Option<Vec<State>>> {
-    let table = block.table(layout, slot)?.filter(|table| table.len() <= MAX_TABLE);
+    let table = block.table(layout, slot)?.filter(|table| table.range.len() <= MAX_TABLE);
     let Some(table) = table else {
         return Ok(outline(kind).iter().try_fold(states.to_vec(), |states, run| through(run, automaton, states)));
     };
