@@ -8,7 +8,7 @@ use crate::error::StoreError;
 use crate::part::{Part, Partition};
 use crate::query::{Key, Matcher, Order, Query, Text, parse};
 use crate::segment::find::{Lines, find};
-use crate::segment::{Block, Layout, Printer, ReadError, Source, Walk, footer};
+use crate::segment::{Block, Layout, Pattern, Printer, ReadError, Source, Walk, footer};
 use crate::types::{Group, Line, Nanos, Rank, Signature, Stream};
 
 /// A query made ready.
@@ -16,7 +16,7 @@ pub struct Wanted<'q> {
     pub query: &'q Query,
     pub matcher: Matcher,
     /// The regular expression of the matcher, taken apart.
-    pub automaton: Mutex<Option<Automaton>>,
+    pub pattern: Mutex<Option<Pattern>>,
     /// Lines must lie strictly behind this in the query's order.
     pub after: Option<Key>,
 }
@@ -24,12 +24,12 @@ pub struct Wanted<'q> {
 impl<'q> Wanted<'q> {
     pub fn new(query: &'q Query) -> Result<Self, StoreError> {
         let matcher = Matcher::new(query.text.as_ref())?;
-        let automaton = match &query.text {
-            Some(Text::Regex(pattern)) => parse(pattern).and_then(|hir| Automaton::new(&hir)),
+        let pattern = match &query.text {
+            Some(Text::Regex(pattern)) => parse(pattern).and_then(|hir| Automaton::new(&hir)).map(Pattern::new),
             Some(Text::Literal(_)) | None => None,
         };
         let after = query.after.as_ref().map(|cursor| cursor.0.clone());
-        Ok(Self { query, matcher, automaton: Mutex::new(automaton), after })
+        Ok(Self { query, matcher, pattern: Mutex::new(pattern), after })
     }
 
     fn is_behind(&self, key: &Key) -> bool {
@@ -192,7 +192,7 @@ pub fn in_segment<S: Source + ?Sized>(
         groups.reverse();
     }
     let mut blocks = 0;
-    let mut automaton = wanted.automaton.lock().ok();
+    let mut pattern = wanted.pattern.lock().ok();
     for group in groups {
         if found.is_full() {
             break;
@@ -202,8 +202,8 @@ pub fn in_segment<S: Source + ?Sized>(
             let block = Block::open(source, group)?;
             let (from, to) = wanted.times();
             let is_whole = from <= group.times.0 && group.times.1 <= to;
-            let automaton = automaton.as_mut().and_then(|automaton| automaton.as_mut());
-            Search { block: &block, is_whole, partition, first, wanted }.run(&mut found, automaton)?;
+            let pattern = pattern.as_mut().and_then(|pattern| pattern.as_mut());
+            Search { block: &block, is_whole, partition, first, wanted }.run(&mut found, pattern)?;
         }
     }
     Ok((found.lines, blocks))
@@ -222,12 +222,12 @@ struct Search<'s, 'b, S: Source + ?Sized> {
 const FIRST_BATCH: usize = 4096;
 
 impl<S: Source + ?Sized> Search<'_, '_, S> {
-    fn run(&self, found: &mut Found, mut automaton: Option<&mut Automaton>) -> Result<(), ReadError> {
+    fn run(&self, found: &mut Found, mut pattern: Option<&mut Pattern>) -> Result<(), ReadError> {
         // Time, tie, layout and line of all that may be wanted.
         let mut candidates = Vec::new();
         let mut known: Vec<Option<Known>> = Vec::new();
         for (number, layout) in self.block.layouts.iter().enumerate() {
-            known.push(self.candidates(number, layout, automaton.as_deref_mut(), &mut candidates)?);
+            known.push(self.candidates(number, layout, pattern.as_deref_mut(), &mut candidates)?);
         }
         // The lines of one layout are in order already: sorting that knows runs has little to do.
         self.wanted.sort(&mut candidates);
@@ -247,7 +247,7 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
         &self,
         number: usize,
         layout: &Layout,
-        automaton: Option<&mut Automaton>,
+        pattern: Option<&mut Pattern>,
         candidates: &mut Vec<(i64, u64, usize, u32)>,
     ) -> Result<Option<Known>, ReadError> {
         let (mut classes, mut sources) = (self.block.class_codes(layout)?, self.block.source_codes(layout)?);
@@ -270,9 +270,9 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
         }
         let mut lines = self.having_literals(layout, &within)?;
         let mut is_sure = lines.is_some() && self.wanted.matcher.regex.is_none();
-        if let Some(automaton) = automaton
+        if let Some(pattern) = pattern
             && lines != Some(Lines::These(Vec::new()))
-            && let Some(matching) = self.matching(layout, automaton, &within, lines.as_ref())?
+            && let Some(matching) = self.matching(layout, pattern, &within, lines.as_ref())?
         {
             lines = Some(matching);
             is_sure = true;
@@ -313,16 +313,14 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
     fn matching(
         &self,
         layout: &Layout,
-        automaton: &mut Automaton,
+        pattern: &mut Pattern,
         within: &Range<usize>,
         lines: Option<&Lines>,
     ) -> Result<Option<Lines>, ReadError> {
-        let Some(mut walk) = Walk::new(self.block, layout, automaton, within.clone())? else { return Ok(None) };
+        let Some(mut walk) = Walk::new(self.block, layout, pattern, within.clone())? else { return Ok(None) };
         match lines {
-            Some(Lines::These(lines)) => walk.lines(self.block, layout, automaton, lines.iter().copied()),
-            Some(Lines::All) | None => {
-                walk.lines(self.block, layout, automaton, within.start as u32..within.end as u32)
-            }
+            Some(Lines::These(lines)) => walk.lines(self.block, layout, pattern, lines.iter().copied()),
+            Some(Lines::All) | None => walk.lines(self.block, layout, pattern, within.start as u32..within.end as u32),
         }
     }
 

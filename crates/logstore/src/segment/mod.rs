@@ -14,7 +14,7 @@ mod walk;
 pub use encode::{Lines, write_block};
 pub use read::{Block, Layout, ReadError, Source, footer, or_corrupt};
 pub use values::{Coded, Printer};
-pub use walk::Walk;
+pub use walk::{Pattern, Walk};
 
 use crate::parquet::RowGroup;
 

@@ -244,13 +244,25 @@ impl Values {
         }
     }
 
+    /// Which of at most so many distinct values `line` has, when they are numbered.
+    pub fn entry(&self, line: usize) -> Option<(usize, usize)> {
+        let (codes, count) = match self {
+            Self::Coded { table, codes } => (codes, table.range.len()),
+            Self::Numbered { table, codes } => (codes, table.len()),
+            Self::Kept(list) if list.used() <= 1 => (list, 256),
+            _ => return None,
+        };
+        Some((codes.get(line)? as usize, count))
+    }
+
     /// The numbers of `lines`, when there are numbers.
     pub fn numbers(&self, lines: Range<usize>) -> Option<Vec<u64>> {
         match self {
             Self::Kept(list) => Some(list.values(lines)),
-            Self::Timed { times, kept, what } if kept.len() == times.len() => {
+            Self::Timed { times, kept, what } => {
                 let clock = clock_of(what.kind, what.refer);
-                let apart = kept.values::<u64>(lines.clone());
+                let only = kept.get(0).filter(|_| kept.len() == 1);
+                let apart = only.map_or_else(|| kept.values(lines.clone()), |only| vec![only; lines.len()]);
                 let at = |(time, apart): (&i64, u64)| clock(*time).wrapping_add(unzigzag(apart)) as u64;
                 Some(times.get(lines)?.iter().zip(apart).map(at).collect())
             }
