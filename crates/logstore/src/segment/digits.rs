@@ -139,9 +139,21 @@ impl<'d> Places<'d> {
     }
 }
 
+/// Values that are tested without a branch between them.
+const TOGETHER: usize = 16;
+
 /// Places of the values, counted from `first`, of which `has` is true.
 pub fn which<T: Copy>(values: &[T], first: usize, has: impl Fn(T) -> bool) -> Vec<u32> {
-    (first as u32..).zip(values).filter(|(_, value)| has(**value)).map(|(place, _)| place).collect()
+    let mut places = Vec::new();
+    for (number, together) in values.chunks(TOGETHER).enumerate() {
+        // Most have none: one branch for all of them.
+        if together.iter().fold(false, |any, value| any | has(*value)) {
+            let start = first + number * TOGETHER;
+            let found = (start as u32..).zip(together).filter(|(_, value)| has(**value));
+            places.extend(found.map(|(place, _)| place));
+        }
+    }
+    places
 }
 
 const LOWEST: u128 = u128::MAX / 15;

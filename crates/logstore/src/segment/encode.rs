@@ -338,9 +338,19 @@ pub fn clock_of(kind: Kind, refer: Refer) -> impl Fn(i64) -> i64 {
         _ => 1,
     };
     move |time| match refer {
-        Refer::Day => time.rem_euclid(DAY) / unit,
+        Refer::Day => per(time.rem_euclid(DAY), unit),
         Refer::Epoch(_) => time.div_euclid(unit),
         _ => 0,
+    }
+}
+
+/// Units in `time`. The usual ones are known while compiling, and then no division is made.
+fn per(time: i64, unit: i64) -> i64 {
+    match unit {
+        1000 => time / 1000,
+        1_000_000 => time / 1_000_000,
+        1_000_000_000 => time / 1_000_000_000,
+        _ => time / unit,
     }
 }
 

@@ -60,6 +60,8 @@ pub struct Walk {
     first: Then,
     /// For each constant and each state before it what follows, once it is known.
     then: Vec<Vec<Option<Then>>>,
+    /// The same for the states behind each constant.
+    after: Vec<Vec<(State, Then)>>,
     values: Vec<Option<Values>>,
     /// Of each slot, for each state before it, what follows each value of its table, once it is known.
     entries: Vec<Vec<(State, Vec<Option<Then>>)>>,
@@ -81,7 +83,9 @@ impl Walk {
         let values = kinds.iter().map(|_| None).collect();
         let entries = vec![Vec::new(); kinds.len()];
         let then = vec![Vec::new(); constants.len()];
-        let mut walk = Self { kinds, constants, first: Then::Lost, then, values, entries, lines, text: Vec::new() };
+        let after = vec![Vec::new(); constants.len()];
+        let mut walk =
+            Self { kinds, constants, first: Then::Lost, then, after, values, entries, lines, text: Vec::new() };
         if let Some(start) = pattern.automaton.start() {
             walk.first = walk.follow(block, layout, pattern, 0, start)?;
         }
@@ -204,15 +208,34 @@ impl Walk {
 
     /// What follows from `state` before a constant: goes on as far as all lines go together.
     fn follow<S: Source + ?Sized>(
-        &self,
+        &mut self,
         block: &Block<S>,
         layout: &Layout,
         pattern: &mut Pattern,
         constant: usize,
         state: State,
     ) -> Result<Then> {
-        // The last place where all lines were in one state, and the states since.
-        let mut sure = Then::Lost;
+        let mut places = Vec::new();
+        let then = self.follow_on(block, layout, pattern, constant, state, &mut places)?;
+        for (at, only) in places {
+            if let Some(after) = self.after.get_mut(at) {
+                after.push((only, then));
+            }
+        }
+        Ok(then)
+    }
+
+    /// [`Self::follow`], with the `places` behind constants where all lines were in one state: the same follows from each.
+    fn follow_on<S: Source + ?Sized>(
+        &self,
+        block: &Block<S>,
+        layout: &Layout,
+        pattern: &mut Pattern,
+        constant: usize,
+        state: State,
+        places: &mut Vec<(usize, State)>,
+    ) -> Result<Then> {
+        let look = |places: &[(usize, State)]| places.last().map_or(Then::Lost, |(at, only)| Then::Look(*at, *only));
         let mut states = vec![state];
         for (at, constant) in self.constants.iter().enumerate().skip(constant) {
             for state in &mut states {
@@ -225,17 +248,21 @@ impl Walk {
                 if only == MATCHED {
                     return Ok(Then::Match);
                 }
-                sure = Then::Look(at, only);
+                let mut known = self.after.get(at).into_iter().flatten();
+                if let Some((_, then)) = known.find(|(state, _)| *state == only) {
+                    return Ok(*then);
+                }
+                places.push((at, only));
             }
             let Some(kind) = self.kinds.get(at) else { break };
             if !states.contains(&MATCHED) {
                 states = match slot(block, layout, at, *kind, pattern, &states)? {
                     Some(states) if states.len() <= MAX_TOGETHER => states,
-                    _ => return Ok(sure),
+                    _ => return Ok(look(places)),
                 };
             }
             if states.contains(&MATCHED) {
-                return Ok(sure);
+                return Ok(look(places));
             }
         }
         let mut ends = states.iter().map(|state| pattern.automaton.matches_at_end(*state));
@@ -243,7 +270,7 @@ impl Walk {
         Ok(match (first, ends.all(|end| Some(end) == first)) {
             (Some(true), true) => Then::Match,
             (Some(false), true) => Then::NoMatch,
-            _ => sure,
+            _ => look(places),
         })
     }
 }
