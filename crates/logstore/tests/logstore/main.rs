@@ -11,3 +11,4 @@ mod peers;
 mod place;
 mod retention;
 mod round_trip;
+mod search;
