@@ -11,7 +11,7 @@ mod thrift;
 mod write;
 
 pub use page::{Texts, WIDE};
-pub use planes::Planes;
+pub use planes::{Planes, PlanesPage};
 pub use read::{Chunk, Footer, Inflate, Pages, RowGroup, footer_len, read_footer};
 pub use write::{FileWriter, Row};
 

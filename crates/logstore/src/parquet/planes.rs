@@ -4,23 +4,42 @@
 use std::ops::{BitOrAssign, Range, Shl};
 use std::rc::Rc;
 
+/// The integers of a page.
+#[derive(Default)]
+pub struct PlanesPage {
+    bytes: Vec<u8>,
+    count: usize,
+}
+
+impl PlanesPage {
+    /// Keeps of `planes`, each of `count` bytes, the first and those up to the last that is not zero.
+    pub fn new(planes: &[u8], count: usize) -> Self {
+        let mut bytes = planes;
+        while let Some((rest, last)) = bytes.len().checked_sub(count).and_then(|at| bytes.split_at_checked(at))
+            && rest.len() >= count.max(1)
+            && is_zero(last)
+        {
+            bytes = rest;
+        }
+        Self { bytes: bytes.to_vec(), count }
+    }
+}
+
 /// A list of integers: a part of a page.
 #[derive(Clone)]
 pub struct Planes {
-    page: Rc<Vec<u8>>,
-    /// Values of the page.
-    count: usize,
-    /// Which of them are the list's.
+    page: Rc<PlanesPage>,
+    /// Which of the page's values are the list's.
     range: Range<usize>,
     /// Planes up to the last that is not zero.
     used: usize,
 }
 
 impl Planes {
-    /// Those of `page` that are in `range`. All of `count` are `width` bytes wide.
-    pub fn new(page: Rc<Vec<u8>>, width: usize, range: Range<usize>) -> Self {
-        let count = page.len() / width;
-        let mut planes = Self { page, count, range, used: width };
+    /// Those of `page` that are in `range`.
+    pub fn new(page: Rc<PlanesPage>, range: Range<usize>) -> Self {
+        let used = page.bytes.len() / page.count.max(1);
+        let mut planes = Self { page, range, used };
         while planes.used > 0 && is_zero(planes.plane(planes.used - 1, 0..planes.len())) {
             planes.used -= 1;
         }
@@ -45,8 +64,8 @@ impl Planes {
 
     /// A byte of each of `lines`: plane 0 has the lowest.
     pub fn plane(&self, plane: usize, lines: Range<usize>) -> &[u8] {
-        let start = plane * self.count + self.range.start;
-        let list = self.page.get(start..start + self.range.len()).unwrap_or_default();
+        let start = plane * self.page.count + self.range.start;
+        let list = self.page.bytes.get(start..start + self.range.len()).unwrap_or_default();
         list.get(lines).unwrap_or_default()
     }
 
@@ -56,8 +75,8 @@ impl Planes {
         }
         let mut value = 0;
         for plane in (0..self.used).rev() {
-            let at = plane * self.count + self.range.start + index;
-            value = value << 8 | u64::from(*self.page.get(at)?);
+            let at = plane * self.page.count + self.range.start + index;
+            value = value << 8 | u64::from(*self.page.bytes.get(at)?);
         }
         Some(value)
     }
@@ -128,7 +147,7 @@ mod tests {
             split(values.iter().map(|value| value.to_le_bytes()), &mut page);
             let from = from.index(values.len());
             let range = from..from + len.index(values.len() - from + 1);
-            let planes = Planes::new(Rc::new(page), 8, range.clone());
+            let planes = Planes::new(Rc::new(PlanesPage::new(&page, values.len())), range.clone());
             let expected = &values[range];
             prop_assert_eq!(planes.all(), expected);
             prop_assert_eq!(planes.values::<u16>(0..planes.len()), expected.iter().map(|value| *value as u16).collect::<Vec<_>>());

@@ -2,6 +2,7 @@
 //! page is decompressed into no more than it announced, which is bounded.
 
 use super::page::{Texts, get_texts};
+use super::planes::PlanesPage;
 use super::thrift::{LIST, Reader, STRUCT};
 use super::{ABOUT, Column, MAGIC, TIMES, ZSTD, levels};
 
@@ -288,12 +289,17 @@ impl Pages {
         get_texts(values, page.values)
     }
 
-    /// The values of a page one behind the other, as the encoding of the column has them.
-    pub fn bytes(&self, column: Column, inflate: &mut Inflate, chunk: &[u8], page: usize) -> Option<Vec<u8>> {
-        let page = self.pages.get(page)?;
-        if page.raw != page.values.checked_mul(column.width()?)? {
-            return None;
-        }
+    /// The integers of a page of `column`.
+    pub fn planes(&self, column: Column, inflate: &mut Inflate, chunk: &[u8], page: usize) -> Option<PlanesPage> {
+        let page = self.pages.get(page).filter(|page| page.is_of(column))?;
+        let stored = self.stored(chunk, page)?;
+        let values = if page.is_compressed { inflate.page(stored, page.raw)? } else { stored };
+        Some(PlanesPage::new(values, page.values))
+    }
+
+    /// Of the column `wide`, the values one behind the other.
+    pub fn wide(&self, inflate: &mut Inflate, chunk: &[u8], page: usize) -> Option<Vec<u8>> {
+        let page = self.pages.get(page).filter(|page| page.is_of(Column::Wide))?;
         let stored = self.stored(chunk, page)?;
         if !page.is_compressed {
             return Some(stored.to_vec());
@@ -301,6 +307,13 @@ impl Pages {
         let mut values = Vec::new();
         inflate.into(stored, page.raw, &mut values)?;
         Some(values)
+    }
+}
+
+impl PageAt {
+    /// Whether its bytes can be its values.
+    fn is_of(&self, column: Column) -> bool {
+        column.width().and_then(|width| self.values.checked_mul(width)) == Some(self.raw)
     }
 }
 

@@ -8,7 +8,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::rows::{CLASSES, Part, Refer, SOURCES, What};
-use crate::parquet::{Chunk, Column, Footer, Inflate, Pages, Planes, RowGroup, Texts, WIDE, footer_len, read_footer};
+use crate::parquet::{
+    Chunk, Column, Footer, Inflate, Pages, Planes, PlanesPage, RowGroup, Texts, WIDE, footer_len, read_footer,
+};
 
 /// What cannot be read of a segment, and why.
 #[derive(Debug, thiserror::Error)]
@@ -67,8 +69,8 @@ pub struct Block<'a, S: Source + ?Sized> {
     rows: usize,
     inflate: RefCell<Inflate>,
     text: Lists<Texts>,
-    code: Lists<Vec<u8>>,
-    num: Lists<Vec<u8>>,
+    code: Lists<PlanesPage>,
+    num: Lists<PlanesPage>,
     wide: Lists<Vec<u8>>,
     /// The tables and the times of rows that have such.
     pub(super) tables: Vec<OnceCell<List<Texts>>>,
@@ -290,19 +292,21 @@ impl<'a, S: Source + ?Sized> Block<'a, S> {
     }
 
     pub fn codes(&self, row: usize) -> Result<Planes> {
-        self.bytes(&self.code, Column::Code, row).map(|list| Planes::new(list.page, size_of::<u32>(), list.range))
+        self.planes(&self.code, Column::Code, row)
     }
 
     pub fn nums(&self, row: usize) -> Result<Planes> {
-        self.bytes(&self.num, Column::Num, row).map(|list| Planes::new(list.page, size_of::<u64>(), list.range))
+        self.planes(&self.num, Column::Num, row)
+    }
+
+    fn planes(&self, lists: &Lists<PlanesPage>, column: Column, row: usize) -> Result<Planes> {
+        let read =
+            |pages: &Pages, inflate: &mut Inflate, chunk: &[u8], page| pages.planes(column, inflate, chunk, page);
+        self.list(lists, column, row, read).map(|list| Planes::new(list.page, list.range))
     }
 
     pub fn wides(&self, row: usize) -> Result<List<Vec<u8>>> {
-        self.bytes(&self.wide, Column::Wide, row)
-    }
-
-    fn bytes(&self, lists: &Lists<Vec<u8>>, column: Column, row: usize) -> Result<List<Vec<u8>>> {
-        self.list(lists, column, row, |pages, inflate, chunk, page| pages.bytes(column, inflate, chunk, page))
+        self.list(&self.wide, Column::Wide, row, Pages::wide)
     }
 
     /// The numbers of a row, whichever column they are in.
