@@ -180,7 +180,7 @@ fn verify(input: &Input, dir: &Path) -> Value {
         assert!(page.aside.is_empty());
         for line in page.lines {
             let own = expected.next().expect("more lines than were written");
-            assert_eq!((line.time.0, &line.resource, &line.text), (own.time, &own.source, &own.text));
+            assert_eq!((line.time.0, &*line.resource, &line.text), (own.time, &*own.source, &own.text));
             assert_eq!((line.stream, line.severity, line.signature), (own.stream, own.severity, own.signature));
         }
         query.after = page.next;

@@ -59,11 +59,11 @@ pub struct Part {
 #[derive(Clone, Default)]
 pub struct Tables {
     /// Resource and instance.
-    pub sources: Vec<(String, String)>,
+    pub sources: Vec<(Arc<str>, Arc<str>)>,
     /// Stream, severity and signature.
     pub classes: Vec<[u64; 3]>,
     class_numbers: HashMap<[u64; 3], u32>,
-    source_numbers: HashMap<(String, String), u32>,
+    source_numbers: HashMap<(Arc<str>, Arc<str>), u32>,
 }
 
 impl Tables {
@@ -77,7 +77,7 @@ impl Tables {
     }
 
     pub fn source(&mut self, resource: &str, instance: &str) -> u32 {
-        let name = (resource.to_owned(), instance.to_owned());
+        let name = (Arc::from(resource), Arc::from(instance));
         let next = self.sources.len() as u32;
         let number = *self.source_numbers.entry(name.clone()).or_insert(next);
         if number == next {

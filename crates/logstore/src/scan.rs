@@ -8,15 +8,15 @@ use crate::error::StoreError;
 use crate::part::{Part, Partition};
 use crate::query::{Key, Matcher, Order, Query, Text, parse};
 use crate::segment::find::{Lines, find};
-use crate::segment::{Block, Layout, Printer, ReadError, Source, Walk, footer};
-use crate::types::{Line, Nanos, Rank, Signature, Stream};
+use crate::segment::{Block, Layout, Pattern, Printer, ReadError, Source, Walk, footer};
+use crate::types::{Group, Line, Nanos, Rank, Signature, Stream};
 
 /// A query made ready.
 pub struct Wanted<'q> {
     pub query: &'q Query,
     pub matcher: Matcher,
     /// The regular expression of the matcher, taken apart.
-    pub automaton: Mutex<Option<Automaton>>,
+    pub pattern: Mutex<Option<Pattern>>,
     /// Lines must lie strictly behind this in the query's order.
     pub after: Option<Key>,
 }
@@ -24,12 +24,12 @@ pub struct Wanted<'q> {
 impl<'q> Wanted<'q> {
     pub fn new(query: &'q Query) -> Result<Self, StoreError> {
         let matcher = Matcher::new(query.text.as_ref())?;
-        let automaton = match &query.text {
-            Some(Text::Regex(pattern)) => parse(pattern).and_then(|hir| Automaton::new(&hir)),
+        let pattern = match &query.text {
+            Some(Text::Regex(pattern)) => parse(pattern).and_then(|hir| Automaton::new(&hir)).map(Pattern::new),
             Some(Text::Literal(_)) | None => None,
         };
         let after = query.after.as_ref().map(|cursor| cursor.0.clone());
-        Ok(Self { query, matcher, automaton: Mutex::new(automaton), after })
+        Ok(Self { query, matcher, pattern: Mutex::new(pattern), after })
     }
 
     fn is_behind(&self, key: &Key) -> bool {
@@ -69,45 +69,41 @@ impl<'q> Wanted<'q> {
 /// Lines found so far in one part: at most what a page takes.
 struct Found<'q> {
     wanted: &'q Wanted<'q>,
+    group: Arc<Group>,
     lines: Vec<(Key, Line)>,
     bytes: usize,
 }
 
-impl Found<'_> {
+impl<'q> Found<'q> {
+    fn new(wanted: &'q Wanted, partition: &Partition) -> Self {
+        Self { wanted, group: Arc::new(partition.group.clone()), lines: Vec::new(), bytes: 0 }
+    }
+
     fn is_full(&self) -> bool {
         self.lines.len() >= self.wanted.query.lines || self.bytes >= self.wanted.query.bytes
     }
 
-    fn push(&mut self, key: Key, line: Line) {
-        self.bytes += line.text.len();
+    fn push(&mut self, key: Key, source: Option<&(Arc<str>, Arc<str>)>, class: Option<&[u64; 3]>, text: &[u8]) {
+        let (resource, instance) = source.cloned().unwrap_or_default();
+        let [stream, severity, signature] = class.copied().unwrap_or_default();
+        self.bytes += text.len();
+        let line = Line {
+            time: Nanos(key.time),
+            group: self.group.clone(),
+            resource,
+            instance,
+            stream: Stream::from_code(stream),
+            severity: Rank(severity as u8),
+            signature: Signature(signature),
+            text: text.to_vec(),
+        };
         self.lines.push((key, line));
-    }
-}
-
-fn line(
-    partition: &Partition,
-    time: i64,
-    source: Option<&(String, String)>,
-    class: Option<&[u64; 3]>,
-    text: &[u8],
-) -> Line {
-    let (resource, instance) = source.cloned().unwrap_or_default();
-    let [stream, severity, signature] = class.copied().unwrap_or_default();
-    Line {
-        time: Nanos(time),
-        group: partition.group.clone(),
-        resource,
-        instance,
-        stream: Stream::from_code(stream),
-        severity: Rank(severity as u8),
-        signature: Signature(signature),
-        text: text.to_vec(),
     }
 }
 
 /// The wanted lines that are in memory, in the query's order, as many as a page takes.
 pub fn in_memory(part: &Part, wanted: &Wanted) -> Vec<(Key, Line)> {
-    let mut found = Found { wanted, lines: Vec::new(), bytes: 0 };
+    let mut found = Found::new(wanted, &part.partition);
     let keep_source: Vec<bool> =
         part.tables.sources.iter().map(|(resource, _)| wanted.query.has_resource(resource)).collect();
     let keep_class: Vec<bool> = part.tables.classes.iter().map(|class| wanted.query.has_class(class)).collect();
@@ -145,7 +141,7 @@ pub fn in_memory(part: &Part, wanted: &Wanted) -> Vec<(Key, Line)> {
         }
         let source = chunk.sources.get(at as usize).and_then(|source| part.tables.sources.get(*source as usize));
         let class = chunk.classes.get(at as usize).and_then(|class| part.tables.classes.get(*class as usize));
-        found.push(key, line(&part.partition, time, source, class, text));
+        found.push(key, source, class, text);
     }
     found.lines
 }
@@ -190,13 +186,13 @@ pub fn in_segment<S: Source + ?Sized>(
     wanted: &Wanted,
 ) -> Result<(Vec<(Key, Line)>, usize), ReadError> {
     let footer = footer(source)?;
-    let mut found = Found { wanted, lines: Vec::new(), bytes: 0 };
+    let mut found = Found::new(wanted, partition);
     let mut groups: Vec<_> = footer.groups.iter().collect();
     if wanted.query.order == Order::NewestFirst {
         groups.reverse();
     }
     let mut blocks = 0;
-    let mut automaton = wanted.automaton.lock().ok();
+    let mut pattern = wanted.pattern.lock().ok();
     for group in groups {
         if found.is_full() {
             break;
@@ -206,8 +202,8 @@ pub fn in_segment<S: Source + ?Sized>(
             let block = Block::open(source, group)?;
             let (from, to) = wanted.times();
             let is_whole = from <= group.times.0 && group.times.1 <= to;
-            let automaton = automaton.as_mut().and_then(|automaton| automaton.as_mut());
-            Search { block: &block, is_whole, partition, first, wanted }.run(&mut found, automaton)?;
+            let pattern = pattern.as_mut().and_then(|pattern| pattern.as_mut());
+            Search { block: &block, is_whole, partition, first, wanted }.run(&mut found, pattern)?;
         }
     }
     Ok((found.lines, blocks))
@@ -226,12 +222,12 @@ struct Search<'s, 'b, S: Source + ?Sized> {
 const FIRST_BATCH: usize = 4096;
 
 impl<S: Source + ?Sized> Search<'_, '_, S> {
-    fn run(&self, found: &mut Found, mut automaton: Option<&mut Automaton>) -> Result<(), ReadError> {
+    fn run(&self, found: &mut Found, mut pattern: Option<&mut Pattern>) -> Result<(), ReadError> {
         // Time, tie, layout and line of all that may be wanted.
         let mut candidates = Vec::new();
         let mut known: Vec<Option<Known>> = Vec::new();
         for (number, layout) in self.block.layouts.iter().enumerate() {
-            known.push(self.candidates(number, layout, automaton.as_deref_mut(), &mut candidates)?);
+            known.push(self.candidates(number, layout, pattern.as_deref_mut(), &mut candidates)?);
         }
         // The lines of one layout are in order already: sorting that knows runs has little to do.
         self.wanted.sort(&mut candidates);
@@ -251,7 +247,7 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
         &self,
         number: usize,
         layout: &Layout,
-        automaton: Option<&mut Automaton>,
+        pattern: Option<&mut Pattern>,
         candidates: &mut Vec<(i64, u64, usize, u32)>,
     ) -> Result<Option<Known>, ReadError> {
         let (mut classes, mut sources) = (self.block.class_codes(layout)?, self.block.source_codes(layout)?);
@@ -265,19 +261,18 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
             return Ok(None);
         }
         // Times tell first when they rule out much, and last when they rule out nothing.
-        let (mut times, mut within) = (Vec::new(), 0..layout.count);
+        let mut within = 0..layout.count;
         if !self.is_whole {
-            times = self.block.times(layout)?;
-            within = self.within(&times);
+            within = self.within(&self.block.times(layout)?);
         }
         if within.is_empty() {
             return Ok(None);
         }
         let mut lines = self.having_literals(layout, &within)?;
         let mut is_sure = lines.is_some() && self.wanted.matcher.regex.is_none();
-        if let Some(automaton) = automaton
+        if let Some(pattern) = pattern
             && lines != Some(Lines::These(Vec::new()))
-            && let Some(matching) = self.matching(layout, automaton, &within, lines.as_ref())?
+            && let Some(matching) = self.matching(layout, pattern, &within, lines.as_ref())?
         {
             lines = Some(matching);
             is_sure = true;
@@ -285,9 +280,7 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
         if lines == Some(Lines::These(Vec::new())) {
             return Ok(None);
         }
-        if self.is_whole {
-            times = self.block.times(layout)?;
-        }
+        let times = self.block.times(layout)?;
         if all_classes.is_none() {
             self.block.load(&mut classes)?;
         }
@@ -303,27 +296,31 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
                 candidates.push((time, ties.get(at).copied().unwrap_or(0), number, line));
             }
         };
-        match lines {
-            Some(Lines::These(lines)) => lines.into_iter().for_each(&mut keep),
-            Some(Lines::All) | None => within.for_each(|line| keep(line as u32)),
-        }
-        Ok(Some(Known { times, is_sure, printer: None, sources, classes }))
+        let lines = match lines {
+            Some(Lines::These(lines)) => {
+                lines.iter().copied().for_each(&mut keep);
+                lines.first().map_or(0, |line| *line as usize)..lines.last().map_or(0, |line| *line as usize + 1)
+            }
+            Some(Lines::All) | None => {
+                within.clone().for_each(|line| keep(line as u32));
+                within
+            }
+        };
+        Ok(Some(Known { lines, is_sure, printer: None, sources, classes }))
     }
 
     /// The lines that the regular expression matches; `None` when each must be looked at.
     fn matching(
         &self,
         layout: &Layout,
-        automaton: &mut Automaton,
+        pattern: &mut Pattern,
         within: &Range<usize>,
         lines: Option<&Lines>,
     ) -> Result<Option<Lines>, ReadError> {
-        let Some(mut walk) = Walk::new(self.block, layout, automaton)? else { return Ok(None) };
+        let Some(mut walk) = Walk::new(self.block, layout, pattern, within.clone())? else { return Ok(None) };
         match lines {
-            Some(Lines::These(lines)) => walk.lines(self.block, layout, automaton, lines.iter().copied()),
-            Some(Lines::All) | None => {
-                walk.lines(self.block, layout, automaton, within.start as u32..within.end as u32)
-            }
+            Some(Lines::These(lines)) => walk.lines(self.block, layout, pattern, lines.iter().copied()),
+            Some(Lines::All) | None => walk.lines(self.block, layout, pattern, within.start as u32..within.end as u32),
         }
     }
 
@@ -395,7 +392,7 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
             self.block.load(&mut layout.classes)?;
             let source = self.block.sources.get(layout.sources.get(at as usize));
             let class = self.block.classes.get(layout.classes.get(at as usize));
-            found.push(key(time, tie), line(self.partition, time, source, class, &text));
+            found.push(key(time, tie), source, class, &text);
         }
         Ok(())
     }
@@ -403,7 +400,8 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
 
 /// What was read of a layout.
 struct Known {
-    times: Vec<i64>,
+    /// From the first of its candidates to the last.
+    lines: Range<usize>,
     /// Its candidates have the text for certain.
     is_sure: bool,
     printer: Option<Printer>,
@@ -415,7 +413,7 @@ impl Known {
     fn printer<S: Source + ?Sized>(&mut self, block: &Block<S>, number: usize) -> Result<&Printer, ReadError> {
         if self.printer.is_none() {
             let layout = block.layouts.get(number).ok_or(ReadError::Corrupt("layouts"))?;
-            self.printer = Some(Printer::new(block, layout, &self.times)?);
+            self.printer = Some(Printer::new(block, layout, self.lines.clone())?);
         }
         self.printer.as_ref().ok_or(ReadError::Corrupt("layouts"))
     }

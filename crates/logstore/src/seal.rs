@@ -105,7 +105,8 @@ fn describe(part: &Part) -> Segment {
     }
     let mut resources: BTreeMap<&str, ResourceShare> = BTreeMap::new();
     for ((resource, _), share) in part.tables.sources.iter().zip(by_source) {
-        let all = resources.entry(resource).or_insert_with(|| ResourceShare { resource: resource.clone(), ..none() });
+        let all =
+            resources.entry(resource).or_insert_with(|| ResourceShare { resource: resource.to_string(), ..none() });
         all.lines += share.lines;
         all.payload += share.payload;
         all.earliest = all.earliest.min(share.earliest);

@@ -1,6 +1,7 @@
 //! The words of the store: what goes in and what comes out.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// Nanoseconds since 1970-01-01T00:00:00Z. Any value is allowed, also before 1970.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,13 +90,13 @@ pub struct Record<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MarkKey(pub String);
 
-/// One line as it was kept.
+/// One line as it was kept. What many lines of a page have alike they share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     pub time: Nanos,
-    pub group: Group,
-    pub resource: String,
-    pub instance: String,
+    pub group: Arc<Group>,
+    pub resource: Arc<str>,
+    pub instance: Arc<str>,
     pub stream: Stream,
     pub severity: Rank,
     pub signature: Signature,

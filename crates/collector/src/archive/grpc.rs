@@ -260,8 +260,8 @@ pub(super) fn line(line: overseer_logstore::Line) -> v1::LogLine {
     let overseer_logstore::Line { time, group: _, resource, instance, stream, severity: rank, signature, text } = line;
     v1::LogLine {
         at: Some(to_timestamp(Timestamp::from_micros(time.0.div_euclid(1_000)))),
-        workload: resource,
-        instance,
+        workload: resource.to_string(),
+        instance: instance.to_string(),
         stream: match stream {
             Stream::Stdout => v1::LogStream::Stdout,
             Stream::Stderr => v1::LogStream::Stderr,

@@ -163,9 +163,9 @@ mod tests {
     fn line(number: i64, length: usize) -> Line {
         Line {
             time: Nanos(number),
-            group: Group("group".to_owned()),
-            resource: "web".to_owned(),
-            instance: "container:1".to_owned(),
+            group: Group("group".to_owned()).into(),
+            resource: "web".into(),
+            instance: "container:1".into(),
             stream: Stream::Stdout,
             severity: Rank(0),
             signature: Signature(0),

@@ -136,9 +136,9 @@ impl Kept {
         let Record { time, resource, instance, stream, severity, signature, text } = self.record(run, line);
         overseer_logstore::Line {
             time,
-            group: run.days.group(),
-            resource: resource.to_owned(),
-            instance: instance.to_owned(),
+            group: run.days.group().into(),
+            resource: resource.into(),
+            instance: instance.into(),
             stream,
             severity,
             signature,

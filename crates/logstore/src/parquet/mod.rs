@@ -5,11 +5,13 @@
 
 mod levels;
 mod page;
+mod planes;
 mod read;
 mod thrift;
 mod write;
 
 pub use page::{Texts, WIDE};
+pub use planes::{Planes, PlanesPage};
 pub use read::{Chunk, Footer, Inflate, Pages, RowGroup, footer_len, read_footer};
 pub use write::{FileWriter, Row};
 
@@ -48,6 +50,16 @@ impl Column {
             Self::Code => 1,
             Self::Num => 2,
             Self::Wide => 7,
+        }
+    }
+
+    /// Bytes of a value; `None` when they differ.
+    fn width(self) -> Option<usize> {
+        match self {
+            Self::What | Self::Text => None,
+            Self::Code => Some(4),
+            Self::Num => Some(8),
+            Self::Wide => Some(WIDE),
         }
     }
 

@@ -1,7 +1,5 @@
 //! The values of one page, before compression: byte planes of integers, and strings with their lengths packed ahead.
 
-use std::ops::{BitOrAssign, Shl};
-
 use super::thrift::{Reader, unzigzag, varint, zigzag};
 
 pub const PLAIN: i32 = 0;
@@ -64,29 +62,6 @@ pub fn split<const N: usize>(values: impl ExactSizeIterator<Item = [u8; N]> + Cl
             *place = value.get(plane).copied().unwrap_or(0);
         }
     }
-}
-
-/// The integers whose planes `input` holds.
-pub fn join<T>(input: &[u8], count: usize) -> Option<Vec<T>>
-where
-    T: Copy + From<u8> + Shl<usize, Output = T> + BitOrAssign,
-{
-    if input.len() != count.checked_mul(size_of::<T>())? {
-        return None;
-    }
-    let mut planes = input.chunks_exact(count.max(1));
-    let mut values: Vec<T> = planes.next().unwrap_or_default().iter().copied().map(T::from).collect();
-    for (plane, bytes) in (1..).zip(planes) {
-        // A plane of zeros is common: small numbers in wide columns.
-        let is_zero = |bytes: &[u8]| bytes.iter().fold(0, |all, byte| all | byte) == 0;
-        if !bytes.chunks(256).all(is_zero) {
-            let bits = 8 * plane;
-            for (value, byte) in values.iter_mut().zip(bytes) {
-                *value |= T::from(*byte) << bits;
-            }
-        }
-    }
-    Some(values)
 }
 
 const BLOCK: usize = 128;
@@ -211,13 +186,6 @@ mod tests {
         #[test]
         fn hostile_texts_are_refused(page: Vec<u8>, count in 0usize..10_000) {
             prop_assert!(get_texts(&page, count).is_none_or(|texts| texts.len() == count));
-        }
-
-        #[test]
-        fn planes_come_back(values: Vec<u64>) {
-            let mut page = Vec::new();
-            split(values.iter().map(|value| value.to_le_bytes()), &mut page);
-            prop_assert_eq!(join::<u64>(&page, values.len()), Some(values));
         }
     }
 }

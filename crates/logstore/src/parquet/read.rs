@@ -1,7 +1,8 @@
 //! Reads a segment's file. The bytes are hostile: every offset, length and count is checked against what is there, and a
 //! page is decompressed into no more than it announced, which is bounded.
 
-use super::page::{Texts, WIDE, get_texts, join};
+use super::page::{Texts, get_texts};
+use super::planes::PlanesPage;
 use super::thrift::{LIST, Reader, STRUCT};
 use super::{ABOUT, Column, MAGIC, TIMES, ZSTD, levels};
 
@@ -275,36 +276,44 @@ impl Pages {
         self.pages.len()
     }
 
-    /// The values' bytes, and how many values they are.
-    fn values<'v>(&self, inflate: &'v mut Inflate, chunk: &'v [u8], page: usize) -> Option<(&'v [u8], usize)> {
-        let page = self.pages.get(page)?;
-        if crc32fast::hash(chunk.get(page.start..page.end)?) != page.sum {
-            return None;
-        }
-        let stored = chunk.get(page.values_at..page.end)?;
-        let values = if page.is_compressed { inflate.page(stored, page.raw)? } else { stored };
-        Some((values, page.values))
+    /// The values' bytes as they are stored, once they are known to be those that were written.
+    fn stored<'c>(&self, chunk: &'c [u8], page: &PageAt) -> Option<&'c [u8]> {
+        let is_whole = crc32fast::hash(chunk.get(page.start..page.end)?) == page.sum;
+        chunk.get(page.values_at..page.end).filter(|_| is_whole)
     }
 
     pub fn texts(&self, inflate: &mut Inflate, chunk: &[u8], page: usize) -> Option<Texts> {
-        let (raw, count) = self.values(inflate, chunk, page)?;
-        get_texts(raw, count)
+        let page = self.pages.get(page)?;
+        let stored = self.stored(chunk, page)?;
+        let values = if page.is_compressed { inflate.page(stored, page.raw)? } else { stored };
+        get_texts(values, page.values)
     }
 
-    pub fn codes(&self, inflate: &mut Inflate, chunk: &[u8], page: usize) -> Option<Vec<u32>> {
-        let (raw, count) = self.values(inflate, chunk, page)?;
-        join(raw, count)
+    /// The integers of a page of `column`.
+    pub fn planes(&self, column: Column, inflate: &mut Inflate, chunk: &[u8], page: usize) -> Option<PlanesPage> {
+        let page = self.pages.get(page).filter(|page| page.is_of(column))?;
+        let stored = self.stored(chunk, page)?;
+        let values = if page.is_compressed { inflate.page(stored, page.raw)? } else { stored };
+        Some(PlanesPage::new(values, page.values))
     }
 
-    pub fn nums(&self, inflate: &mut Inflate, chunk: &[u8], page: usize) -> Option<Vec<i64>> {
-        let (raw, count) = self.values(inflate, chunk, page)?;
-        join(raw, count)
+    /// Of the column `wide`, the values one behind the other.
+    pub fn wide(&self, inflate: &mut Inflate, chunk: &[u8], page: usize) -> Option<Vec<u8>> {
+        let page = self.pages.get(page).filter(|page| page.is_of(Column::Wide))?;
+        let stored = self.stored(chunk, page)?;
+        if !page.is_compressed {
+            return Some(stored.to_vec());
+        }
+        let mut values = Vec::new();
+        inflate.into(stored, page.raw, &mut values)?;
+        Some(values)
     }
+}
 
-    pub fn wide(&self, inflate: &mut Inflate, chunk: &[u8], page: usize) -> Option<Vec<[u8; WIDE]>> {
-        let (raw, count) = self.values(inflate, chunk, page)?;
-        let (values, rest) = raw.as_chunks::<WIDE>();
-        (rest.is_empty() && values.len() == count).then(|| values.to_vec())
+impl PageAt {
+    /// Whether its bytes can be its values.
+    fn is_of(&self, column: Column) -> bool {
+        column.width().and_then(|width| self.values.checked_mul(width)) == Some(self.raw)
     }
 }
 
@@ -318,14 +327,22 @@ pub struct Inflate {
 impl Inflate {
     /// What `stored` holds, which must be `raw` bytes.
     fn page(&mut self, stored: &[u8], raw: usize) -> Option<&[u8]> {
+        let mut values = std::mem::take(&mut self.values);
+        values.clear();
+        self.into(stored, raw, &mut values)?;
+        self.values = values;
+        Some(&self.values)
+    }
+
+    /// The same, to where it stays.
+    fn into(&mut self, stored: &[u8], raw: usize, values: &mut Vec<u8>) -> Option<()> {
         let zstd = match &mut self.zstd {
             Some(zstd) => zstd,
             none => none.insert(zstd::bulk::Decompressor::new().ok()?),
         };
-        self.values.clear();
-        self.values.reserve_exact(raw);
+        values.reserve_exact(raw);
         // Memory of larger pages before may leave more room than this page may fill.
-        zstd.decompress_to_buffer(stored, &mut self.values).ok().filter(|len| *len == raw)?;
-        Some(&self.values)
+        zstd.decompress_to_buffer(stored, values).ok().filter(|len| *len == raw)?;
+        Some(())
     }
 }

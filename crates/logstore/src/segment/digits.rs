@@ -1,13 +1,16 @@
 //! Which numbers have given digits in them, decided by arithmetic: nothing is printed for it.
 
+use std::ops::Range;
+
+use crate::parquet::Planes;
 use crate::shape::Kind;
 
 /// Decimal digits to look for.
 pub struct Decimal {
     number: u64,
-    /// Ten to the number of digits, and what a multiple of it is recognized by without division.
-    unit: u64,
+    /// What a multiple of ten to the number of digits is recognized by without division.
     inverse: u64,
+    most: u64,
     digits: u32,
     /// No smaller number has the digits, zero aside.
     least: u64,
@@ -25,75 +28,132 @@ impl Decimal {
         let least = if part.first() == Some(&b'0') { unit } else { number };
         // What 5 is multiplied with to give 1, as many times.
         let inverse = (0..digits).fold(1u64, |inverse, _| inverse.wrapping_mul(0xcccc_cccc_cccc_cccd));
-        Some(Self { number, unit, inverse, digits, least })
+        Some(Self { number, inverse, most: u64::MAX / unit, digits, least })
     }
 
     /// Whether the last digits of `value`, which is not less than the number, are those.
     fn ends(&self, value: u64) -> bool {
         let rest = value.wrapping_sub(self.number);
-        rest.wrapping_mul(self.inverse).rotate_right(self.digits) <= u64::MAX / self.unit
-    }
-
-    /// Whether `value` has the digits, printed without zeros before it.
-    fn in_int(&self, mut value: u64) -> bool {
-        if value == 0 {
-            return self.number == 0 && self.digits == 1;
-        }
-        while value >= self.least {
-            if self.ends(value) {
-                return true;
-            }
-            value /= 10;
-        }
-        false
-    }
-
-    /// Whether the last `width` digits of `value` have them.
-    fn in_padded(&self, mut value: u64, width: u32) -> bool {
-        for _ in self.digits..=width {
-            if value < self.number {
-                return false;
-            }
-            if self.ends(value) {
-                return true;
-            }
-            value /= 10;
-        }
-        false
+        rest.wrapping_mul(self.inverse).rotate_right(self.digits) <= self.most
     }
 
     /// Which of `numbers`, counted from `first`, have the digits when `kind` prints them; `None` when it prints them in
     /// other than decimal digits.
     pub fn find(&self, kind: Kind, numbers: &[u64], first: usize) -> Option<Vec<u32>> {
-        // One loop for each kind: it runs over most numbers of a block.
-        Some(match kind {
-            Kind::Int => which(numbers, first, |value| self.in_int(value)),
+        let most = numbers.iter().copied().max().unwrap_or(0);
+        match kind {
+            Kind::Int | Kind::Pad(_) | Kind::Dec(_) => Some(Places::new(self, kind, most)?.find(numbers, first)),
             Kind::Ip => {
-                let bytes: Vec<bool> = (0..256).map(|byte| self.in_int(byte)).collect();
+                let bytes = Places::new(self, Kind::Int, 255)?.bytes();
                 let has = |byte: u8| bytes.get(usize::from(byte)) == Some(&true);
-                which(numbers, first, |value| (value as u32).to_be_bytes().into_iter().any(has))
-            }
-            Kind::Pad(width) => which(numbers, first, |value| self.in_padded(value, u32::from(width))),
-            Kind::Dec(scale) => {
-                let (unit, scale) = (10u64.checked_pow(u32::from(scale))?, u32::from(scale));
-                which(numbers, first, |value| self.in_int(value / unit) || self.in_padded(value % unit, scale))
+                Some(which(numbers, first, |value| (value as u32).to_be_bytes().into_iter().any(has)))
             }
             Kind::Clock(scale, _) => {
-                let (unit, scale) = (10u64.checked_pow(u32::from(scale))?, u32::from(scale));
-                let parts = |seconds: u64| [seconds / 3600, seconds / 60 % 60, seconds % 60];
-                which(numbers, first, |value| {
-                    self.in_padded(value % unit, scale)
-                        || self.digits <= 2 && parts(value / unit).into_iter().any(|part| self.in_padded(part, 2))
-                })
+                let unit = 10u64.checked_pow(u32::from(scale))?;
+                let (fraction, pair) =
+                    (Places::new(self, Kind::Pad(scale), most)?, Places::new(self, Kind::Pad(2), 99)?);
+                let parts = |seconds: u64| [seconds / 3600 % 100, seconds / 60 % 60, seconds % 60];
+                let in_parts = |value: u64| parts(value / unit).into_iter().any(|part| pair.are_in(part));
+                let is_short = self.digits <= 2;
+                Some(which(numbers, first, |value| fraction.are_in(value) || is_short && in_parts(value)))
             }
-            Kind::Line | Kind::Word | Kind::Spaces | Kind::Hex(..) | Kind::Uuid => return None,
+            Kind::Line | Kind::Word | Kind::Spaces | Kind::Hex(..) | Kind::Uuid => None,
+        }
+    }
+
+    /// [`Self::find`] among `lines` of `list`.
+    pub fn find_in(&self, kind: Kind, list: &Planes, lines: &Range<usize>) -> Option<Vec<u32>> {
+        let (Kind::Int | Kind::Pad(_) | Kind::Dec(_)) = kind else {
+            return self.find(kind, &list.values(lines.clone()), lines.start);
+        };
+        let places = Places::new(self, kind, list.bound(lines.clone()))?;
+        Some(match list.used() {
+            _ if places.is_nowhere() => Vec::new(),
+            0 | 1 => {
+                let bytes = places.bytes();
+                let has = |byte: u8| bytes.get(usize::from(byte)) == Some(&true);
+                which(list.plane(0, lines.clone()), lines.start, has)
+            }
+            2..=4 => places.find(&list.values::<u32>(lines.clone()), lines.start),
+            _ => places.find(&list.values::<u64>(lines.clone()), lines.start),
         })
     }
 }
 
-/// Places of the numbers, counted from `first`, of which `has` is true.
-fn which<T: Copy>(values: &[T], first: usize, has: impl Fn(T) -> bool) -> Vec<u32> {
-    (first as u32..).zip(values).filter(|(_, value)| has(**value)).map(|(place, _)| place).collect()
+/// Where the digits may end in the numbers of a kind.
+struct Places<'d> {
+    decimal: &'d Decimal,
+    /// For the last place, the one before it and so on: what the number up to there is at least, when it ends in the
+    /// digits. Places that none of the numbers reaches are left out.
+    least: Vec<u64>,
+    /// All smaller numbers have them: the zero before a point, or alone.
+    all_below: u64,
+}
+
+impl<'d> Places<'d> {
+    /// For numbers up to `most`; `None` for a kind that has more than one row of digits, or two with a point between.
+    fn new(decimal: &'d Decimal, kind: Kind, most: u64) -> Option<Self> {
+        let (has_whole, scale) = match kind {
+            Kind::Int => (true, 0),
+            Kind::Dec(scale) => (true, u32::from(scale)),
+            Kind::Pad(width) => (false, u32::from(width)),
+            _ => return None,
+        };
+        let least = |place: u32| match place {
+            _ if place + decimal.digits <= scale => decimal.number,
+            _ if has_whole && place >= scale => decimal.least,
+            _ => u64::MAX, // they would reach over the point, or before the first digit
+        };
+        let mut all: Vec<u64> = (0..=u64::MAX.ilog10()).map(least).collect();
+        while let Some((last, before)) = all.split_last()
+            && *last > most / 10u64.pow(before.len() as u32)
+        {
+            all.pop();
+        }
+        let is_zero = (decimal.number, decimal.digits) == (0, 1);
+        let all_below = if has_whole && is_zero { 10u64.checked_pow(scale)? } else { 0 };
+        Some(Self { decimal, least: all, all_below })
+    }
+
+    fn is_nowhere(&self) -> bool {
+        self.least.is_empty() && self.all_below == 0
+    }
+
+    /// Whether `value` has them. Nothing here is left early, as that would be guessed wrong for most numbers.
+    fn are_in(&self, mut value: u64) -> bool {
+        let mut are_in = value < self.all_below;
+        for least in &self.least {
+            are_in |= (value >= *least) & self.decimal.ends(value);
+            value /= 10;
+        }
+        are_in
+    }
+
+    /// The answer for every number of one byte.
+    fn bytes(&self) -> Vec<bool> {
+        (0..256).map(|byte| self.are_in(byte)).collect()
+    }
+
+    fn find<T: Copy + Into<u64>>(&self, numbers: &[T], first: usize) -> Vec<u32> {
+        if self.is_nowhere() { Vec::new() } else { which(numbers, first, |value| self.are_in(value.into())) }
+    }
+}
+
+/// Values that are tested without a branch between them.
+const TOGETHER: usize = 16;
+
+/// Places of the values, counted from `first`, of which `has` is true.
+pub fn which<T: Copy>(values: &[T], first: usize, has: impl Fn(T) -> bool) -> Vec<u32> {
+    let mut places = Vec::new();
+    for (number, together) in values.chunks(TOGETHER).enumerate() {
+        // Most have none: one branch for all of them.
+        if together.iter().fold(false, |any, value| any | has(*value)) {
+            let start = first + number * TOGETHER;
+            let found = (start as u32..).zip(together).filter(|(_, value)| has(**value));
+            places.extend(found.map(|(place, _)| place));
+        }
+    }
+    places
 }
 
 const LOWEST: u128 = u128::MAX / 15;

@@ -1,6 +1,7 @@
 //! From lines to the rows of a block: each layout's constants folded, each slot in the form that is likely smallest.
 
 use std::io;
+use std::sync::Arc;
 
 use super::choose::{Coded, Counter, code, cost, differ, follows, zigzag};
 use super::columns::Columns;
@@ -24,7 +25,7 @@ pub struct Lines<'a> {
     pub classes: Vec<u32>,
     pub texts: Vec<&'a [u8]>,
     /// Resource and instance of each source.
-    pub source_names: Vec<(String, String)>,
+    pub source_names: Vec<(Arc<str>, Arc<str>)>,
     /// Stream, severity and signature of each class.
     pub class_values: Vec<[u64; 3]>,
 }
@@ -337,9 +338,19 @@ pub fn clock_of(kind: Kind, refer: Refer) -> impl Fn(i64) -> i64 {
         _ => 1,
     };
     move |time| match refer {
-        Refer::Day => time.rem_euclid(DAY) / unit,
+        Refer::Day => per(time.rem_euclid(DAY), unit),
         Refer::Epoch(_) => time.div_euclid(unit),
         _ => 0,
+    }
+}
+
+/// Units in `time`. The usual ones are known while compiling, and then no division is made.
+fn per(time: i64, unit: i64) -> i64 {
+    match unit {
+        1000 => time / 1000,
+        1_000_000 => time / 1_000_000,
+        1_000_000_000 => time / 1_000_000_000,
+        _ => time / unit,
     }
 }
 

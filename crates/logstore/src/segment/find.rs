@@ -8,9 +8,10 @@ use std::ops::Range;
 
 use memchr::memmem::Finder;
 
-use super::digits::{Decimal, Nibbles};
+use super::digits::{Decimal, Nibbles, which};
 use super::read::{Block, Layout, Result, Source};
 use super::values::Values;
+use crate::parquet::Planes;
 use crate::shape::{Kind, Value, token_at};
 
 /// A test on the printed value of a slot.
@@ -164,19 +165,24 @@ fn follow<S: Source + ?Sized>(
     // Dictionaries are small and often rule a way out: they come first.
     let mut open = Vec::new();
     for want in way {
-        let Some(table) = block.table(layout, want.slot)? else {
+        let Some((fits, count)) = want.entries(block, layout, finder)? else {
             open.push(want);
             continue;
         };
-        let fits: Vec<bool> = table.iter().map(|text| want.holds(text, finder)).collect();
-        if !fits.contains(&true) {
+        if fits.is_empty() {
             return Ok(Lines::These(Vec::new()));
         }
-        if fits.contains(&false) {
-            let codes = block.table_codes(layout, want.slot, fits.len())?;
-            let codes = codes.slice();
-            let fit = |line: u32| codes.get(line as usize).and_then(|code| fits.get(*code as usize)) == Some(&true);
-            lines = lines.filter(within, fit);
+        if fits.len() < count {
+            let codes = block.table_codes(layout, want.slot, count)?;
+            lines = match lines {
+                Lines::All => Lines::These(having(&codes, &fits, within)),
+                some => {
+                    let fits = |line: u32| {
+                        codes.get(line as usize).is_some_and(|code| fits.binary_search(&(code as u32)).is_ok())
+                    };
+                    some.filter(within, fits)
+                }
+            };
         }
     }
     for want in open {
@@ -184,9 +190,7 @@ fn follow<S: Source + ?Sized>(
             break;
         }
         let Some(kind) = kinds.get(want.slot).copied() else { continue };
-        // Only clocks and counters of time need the times; others do without.
-        let times = if block.needs_times(layout, want.slot) { block.times(layout)? } else { Vec::new() };
-        let values = block.values(layout, want.slot, &times)?;
+        let values = block.values(layout, want.slot, within.clone())?;
         lines = want.filter(kind, &values, lines, within, finder);
     }
     Ok(lines)
@@ -209,6 +213,30 @@ impl Lines {
 }
 
 impl Want<'_> {
+    /// Which entries of the slot's table hold, ascending, and how many it has; `None` when it has no table.
+    fn entries<S: Source + ?Sized>(
+        &self,
+        block: &Block<S>,
+        layout: &Layout,
+        finder: &Finder,
+    ) -> Result<Option<(Vec<u32>, usize)>> {
+        if self.test == Test::Contains
+            && let Some(decimal) = Decimal::new(self.part)
+            && let Some((kind, numbers)) = block.numbers_in_table(layout, self.slot)?
+            && let Some(found) = decimal.find(kind, &numbers.all(), 0)
+        {
+            return Ok(Some((found, numbers.len())));
+        }
+        let Some(table) = block.table(layout, self.slot)? else { return Ok(None) };
+        let count = table.range.len();
+        if self.test == Test::Contains {
+            let (joined, ends) = table.joined();
+            return Ok(Some((in_joined(joined, &ends.collect::<Vec<_>>(), 0, finder), count)));
+        }
+        let holds = (0..).zip(table.iter()).filter(|(_, text)| self.holds(text, finder));
+        Ok(Some((holds.map(|(entry, _)| entry).collect(), count)))
+    }
+
     fn holds(&self, text: &[u8], finder: &Finder) -> bool {
         match self.test {
             Test::Contains => finder.find(text).is_some(),
@@ -222,30 +250,37 @@ impl Want<'_> {
         let token = token_at(self.part, 0).filter(|token| token.end == self.part.len() && token.kind == kind);
         let decimal = Decimal::new(self.part);
         match (values, self.test, token.map(|token| token.value)) {
-            (Values::Num(numbers), Test::Equals, Some(Value::Num(number))) => {
-                lines.filter(within, |line| numbers.get(line as usize) == Some(&number))
+            (_, Test::Equals, Some(Value::Num(number))) => {
+                lines.filter(within, |line| values.number(line as usize) == Some(number))
             }
             // All values are as long as the part.
             (Values::Wide(list), _, Some(Value::Wide(high, low))) => {
-                let (wide, list) = ((u128::from(high) << 64 | u128::from(low)).to_be_bytes(), list.slice());
+                let (wide, list) = ((u128::from(high) << 64 | u128::from(low)).to_be_bytes(), list.wide());
                 lines.filter(within, |line| list.get(line as usize) == Some(&wide))
             }
             (Values::Text(list), Test::Contains, _) if kind == Kind::Line && lines == Lines::All => {
                 let (joined, ends) = list.joined();
-                in_joined(joined, &ends.collect::<Vec<_>>(), 0, finder)
+                Lines::These(in_joined(joined, &ends.collect::<Vec<_>>(), 0, finder))
             }
             // What a literal lies in wholly is the only test of its way.
-            (Values::Num(numbers), Test::Contains, _)
-                if let Some(found) =
-                    decimal.and_then(|decimal| decimal.find(kind, numbers.get(within.clone())?, within.start)) =>
+            (Values::Kept(list), Test::Contains, _)
+                if let Some(found) = decimal.as_ref().and_then(|decimal| decimal.find_in(kind, list, within)) =>
             {
                 Lines::These(found)
             }
-            (Values::Num(numbers), Test::Contains, _) if let Some(nibbles) = Nibbles::new(self.part, kind) => {
-                Lines::These(nibbles.find(numbers.get(within.clone()).unwrap_or_default(), within.start, u128::from))
+            (Values::Summed(_) | Values::Timed { .. }, Test::Contains, _)
+                if let Some(found) = decimal
+                    .as_ref()
+                    .and_then(|decimal| decimal.find(kind, &values.numbers(within.clone())?, within.start)) =>
+            {
+                Lines::These(found)
+            }
+            (Values::Kept(list), Test::Contains, _) if let Some(nibbles) = Nibbles::new(self.part, kind) => {
+                let values: Vec<u64> = list.values(within.clone());
+                Lines::These(nibbles.find(&values, within.start, u128::from))
             }
             (Values::Wide(list), Test::Contains, _) if let Some(nibbles) = Nibbles::new(self.part, kind) => {
-                let list = list.slice().get(within.clone()).unwrap_or_default();
+                let list = list.wide().get(within.clone()).unwrap_or_default();
                 Lines::These(nibbles.find(list, within.start, u128::from_be_bytes))
             }
             (_, Test::Contains, _) if lines == Lines::All => {
@@ -255,7 +290,7 @@ impl Want<'_> {
                     values.put(kind, line, &mut joined);
                     ends.push(joined.len());
                 }
-                in_joined(&joined, &ends, within.start, finder)
+                Lines::These(in_joined(&joined, &ends, within.start, finder))
             }
             _ => {
                 let mut text = Vec::new();
@@ -269,8 +304,31 @@ impl Want<'_> {
     }
 }
 
+/// The lines of `within` whose code is one of `wanted`, which ascend.
+fn having(codes: &Planes, wanted: &[u32], within: &Range<usize>) -> Vec<u32> {
+    let is_wanted =
+        |line: &u32| codes.get(*line as usize).is_some_and(|code| wanted.binary_search(&(code as u32)).is_ok());
+    let low = codes.plane(0, within.clone());
+    let line = |at: usize| (within.start + at) as u32;
+    // Few codes are found by their lowest byte, and seldom in vain.
+    match *wanted {
+        [a] => memchr::memchr_iter(a as u8, low).map(line).filter(is_wanted).collect(),
+        [a, b] => memchr::memchr2_iter(a as u8, b as u8, low).map(line).filter(is_wanted).collect(),
+        [a, b, c] => memchr::memchr3_iter(a as u8, b as u8, c as u8, low).map(line).filter(is_wanted).collect(),
+        _ => {
+            let mut fits = vec![false; wanted.last().map_or(0, |most| *most as usize + 1)];
+            for code in wanted {
+                if let Some(fit) = fits.get_mut(*code as usize) {
+                    *fit = true;
+                }
+            }
+            which(&codes.values::<u32>(within.clone()), within.start, |code| fits.get(code as usize) == Some(&true))
+        }
+    }
+}
+
 /// The strings that hold the literal, searched in one piece and counted from `first`.
-fn in_joined(joined: &[u8], ends: &[usize], first: usize, finder: &Finder) -> Lines {
+fn in_joined(joined: &[u8], ends: &[usize], first: usize, finder: &Finder) -> Vec<u32> {
     let (mut lines, mut from) = (Vec::new(), 0);
     while let Some(hit) = joined.get(from..).and_then(|rest| finder.find(rest)).map(|hit| from + hit) {
         let line = ends.partition_point(|end| *end <= hit);
@@ -282,5 +340,5 @@ fn in_joined(joined: &[u8], ends: &[usize], first: usize, finder: &Finder) -> Li
             from = hit + 1; // it reaches into the next string
         }
     }
-    Lines::These(lines)
+    lines
 }

@@ -14,7 +14,7 @@ mod walk;
 pub use encode::{Lines, write_block};
 pub use read::{Block, Layout, ReadError, Source, footer, or_corrupt};
 pub use values::{Coded, Printer};
-pub use walk::Walk;
+pub use walk::{Pattern, Walk};
 
 use crate::parquet::RowGroup;
 
@@ -47,11 +47,11 @@ fn check_block(bytes: &[u8], group: &RowGroup, checked: &mut Checked) -> Result<
     let block = Block::open(bytes, group)?;
     let mut text = Vec::new();
     for layout in &block.layouts {
-        let times = block.times(layout)?;
+        block.times(layout)?;
         block.ties(layout)?;
         block.load(&mut block.source_codes(layout)?)?;
         block.load(&mut block.class_codes(layout)?)?;
-        let printer = Printer::new(&block, layout, &times)?;
+        let printer = Printer::new(&block, layout, 0..layout.count)?;
         for line in 0..layout.count {
             text.clear();
             printer.put(line, &mut text);

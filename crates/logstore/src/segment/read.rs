@@ -5,9 +5,12 @@ use std::cell::{OnceCell, RefCell};
 use std::io;
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::rows::{CLASSES, Part, Refer, SOURCES, What};
-use crate::parquet::{Chunk, Column, Footer, Inflate, Pages, RowGroup, Texts, WIDE, footer_len, read_footer};
+use crate::parquet::{
+    Chunk, Column, Footer, Inflate, Pages, Planes, PlanesPage, RowGroup, Texts, WIDE, footer_len, read_footer,
+};
 
 /// What cannot be read of a segment, and why.
 #[derive(Debug, thiserror::Error)]
@@ -66,14 +69,15 @@ pub struct Block<'a, S: Source + ?Sized> {
     rows: usize,
     inflate: RefCell<Inflate>,
     text: Lists<Texts>,
-    code: Lists<Vec<u32>>,
-    num: Lists<Vec<i64>>,
-    wide: Lists<Vec<[u8; WIDE]>>,
-    /// The tables of rows that have one.
-    pub(super) tables: Vec<OnceCell<Rc<Texts>>>,
+    code: Lists<PlanesPage>,
+    num: Lists<PlanesPage>,
+    wide: Lists<Vec<u8>>,
+    /// The tables and the times of rows that have such.
+    pub(super) tables: Vec<OnceCell<List<Texts>>>,
+    pub(super) times: Vec<OnceCell<Rc<Vec<i64>>>>,
     pub layouts: Vec<Layout>,
     /// Resource and instance of each source.
-    pub sources: Vec<(String, String)>,
+    pub sources: Vec<(Arc<str>, Arc<str>)>,
     /// Stream, severity and signature of each class.
     pub classes: Vec<[u64; 3]>,
 }
@@ -102,13 +106,18 @@ impl<T> Clone for List<T> {
     }
 }
 
-impl<T> List<Vec<T>> {
-    pub fn slice(&self) -> &[T] {
-        self.page.get(self.range.clone()).unwrap_or_default()
+impl List<Vec<u8>> {
+    pub fn wide(&self) -> &[[u8; WIDE]] {
+        self.page.as_chunks().0.get(self.range.clone()).unwrap_or_default()
     }
 }
 
 impl List<Texts> {
+    /// All of `texts`.
+    pub fn whole(texts: Texts) -> Self {
+        Self { range: 0..texts.len(), page: Rc::new(texts) }
+    }
+
     pub fn get(&self, index: usize) -> Option<&[u8]> {
         if index >= self.range.len() { None } else { self.page.get(self.range.start + index) }
     }
@@ -152,6 +161,7 @@ impl<'a, S: Source + ?Sized> Block<'a, S> {
             num: Lists::default(),
             wide: Lists::default(),
             tables: (0..group.rows).map(|_| OnceCell::new()).collect(),
+            times: (0..group.rows).map(|_| OnceCell::new()).collect(),
             layouts: Vec::new(),
             sources: Vec::new(),
             classes: Vec::new(),
@@ -210,7 +220,7 @@ impl<'a, S: Source + ?Sized> Block<'a, S> {
 
     fn read_sources(&mut self, row: usize) -> Result<()> {
         let list = self.texts(row)?;
-        let mut names = list.iter().map(|name| String::from_utf8_lossy(name).into_owned());
+        let mut names = list.iter().map(|name| Arc::from(String::from_utf8_lossy(name)));
         while let (Some(resource), Some(instance)) = (names.next(), names.next()) {
             self.sources.push((resource, instance));
         }
@@ -219,7 +229,7 @@ impl<'a, S: Source + ?Sized> Block<'a, S> {
 
     fn read_classes(&mut self, row: usize) -> Result<()> {
         let list = self.nums(row)?;
-        self.classes = list.slice().as_chunks::<3>().0.iter().map(|class| class.map(|value| value as u64)).collect();
+        self.classes = list.all().as_chunks::<3>().0.to_vec();
         Ok(())
     }
 
@@ -232,7 +242,7 @@ impl<'a, S: Source + ?Sized> Block<'a, S> {
         });
         let in_order = layout.slots.iter().enumerate().all(|(at, (_, what))| what.part == Part::Slot(at as u16));
         let template = or_corrupt(layout.template.filter(|_| in_order), "list of slots")?;
-        let count = self.nums(template)?.slice().first().copied().and_then(|count| usize::try_from(count).ok());
+        let count = self.nums(template)?.get(0).and_then(|count| usize::try_from(count).ok());
         let count = or_corrupt(count.filter(|count| *count > 0), "number of lines")?;
         if let Some(layout) = self.layouts.get_mut(at) {
             layout.count = count;
@@ -281,24 +291,27 @@ impl<'a, S: Source + ?Sized> Block<'a, S> {
         self.list(&self.text, Column::Text, row, Pages::texts)
     }
 
-    pub fn codes(&self, row: usize) -> Result<List<Vec<u32>>> {
-        self.list(&self.code, Column::Code, row, Pages::codes)
+    pub fn codes(&self, row: usize) -> Result<Planes> {
+        self.planes(&self.code, Column::Code, row)
     }
 
-    pub fn nums(&self, row: usize) -> Result<List<Vec<i64>>> {
-        self.list(&self.num, Column::Num, row, Pages::nums)
+    pub fn nums(&self, row: usize) -> Result<Planes> {
+        self.planes(&self.num, Column::Num, row)
     }
 
-    pub fn wides(&self, row: usize) -> Result<List<Vec<[u8; WIDE]>>> {
+    fn planes(&self, lists: &Lists<PlanesPage>, column: Column, row: usize) -> Result<Planes> {
+        let read =
+            |pages: &Pages, inflate: &mut Inflate, chunk: &[u8], page| pages.planes(column, inflate, chunk, page);
+        self.list(lists, column, row, read).map(|list| Planes::new(list.page, list.range))
+    }
+
+    pub fn wides(&self, row: usize) -> Result<List<Vec<u8>>> {
         self.list(&self.wide, Column::Wide, row, Pages::wide)
     }
 
     /// The numbers of a row, whichever column they are in.
-    pub(super) fn numbers(&self, row: usize) -> Result<Vec<u64>> {
+    pub(super) fn numbers(&self, row: usize) -> Result<Planes> {
         let codes = self.codes(row)?;
-        if codes.range.is_empty() {
-            return Ok(self.nums(row)?.slice().iter().map(|num| *num as u64).collect());
-        }
-        Ok(codes.slice().iter().map(|code| u64::from(*code)).collect())
+        if codes.len() == 0 { self.nums(row) } else { Ok(codes) }
     }
 }

@@ -1,13 +1,14 @@
 //! What the lists of a block mean: times, sources and classes of a layout's lines, the values of its slots, and the lines
 //! themselves.
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use super::choose::unzigzag;
 use super::encode::clock_of;
 use super::read::{Block, Layout, List, ReadError, Result, Source, or_corrupt};
 use super::rows::{CodeOf, Refer, What};
-use crate::parquet::{Texts, WIDE};
+use crate::parquet::{Planes, Texts};
 use crate::shape::{Holds, Kind};
 
 impl<S: Source + ?Sized> Block<'_, S> {
@@ -18,26 +19,27 @@ impl<S: Source + ?Sized> Block<'_, S> {
     }
 
     /// Times of a layout's lines in nanoseconds since the epoch.
-    pub fn times(&self, layout: &Layout) -> Result<Vec<i64>> {
+    pub fn times(&self, layout: &Layout) -> Result<Rc<Vec<i64>>> {
         let (row, unit) = or_corrupt(layout.time, "times")?;
+        let cell = or_corrupt(self.times.get(row), "times")?;
+        if let Some(times) = cell.get() {
+            return Ok(times.clone());
+        }
         let mut time = 0i64;
-        let mut next = |step: u64| {
+        let steps = self.numbers(row)?;
+        or_corrupt((steps.len() == layout.count).then_some(()), "times")?;
+        let next = |step: u64| {
             time = time.wrapping_add(unzigzag(step));
             time.wrapping_mul(unit)
         };
-        let codes = self.codes(row)?;
-        let times: Vec<i64> = if codes.range.is_empty() {
-            self.nums(row)?.slice().iter().map(|step| next(*step as u64)).collect()
-        } else {
-            codes.slice().iter().map(|step| next(u64::from(*step))).collect()
-        };
-        or_corrupt((times.len() == layout.count).then_some(times), "times")
+        let times = steps.all().into_iter().map(next).collect();
+        Ok(cell.get_or_init(|| Rc::new(times)).clone())
     }
 
     /// The place of each line among those of its time; empty when all are zero.
     pub fn ties(&self, layout: &Layout) -> Result<Vec<u64>> {
         let Some(row) = layout.tie else { return Ok(Vec::new()) };
-        let ties = self.numbers(row)?;
+        let ties = self.numbers(row)?.all();
         or_corrupt((ties.len() == layout.count || ties.len() == 1).then_some(ties), "ties").map(|ties| {
             let only = if ties.len() == 1 { ties.first().copied() } else { None };
             only.map_or(ties, |tie| vec![tie; layout.count])
@@ -57,18 +59,16 @@ impl<S: Source + ?Sized> Block<'_, S> {
     fn coded(&self, row: Option<usize>, count: usize, limit: usize) -> Result<Coded> {
         let row = or_corrupt(row, "sources and classes")?;
         let table = self.nums(row)?;
-        let in_table = table.slice().iter().all(|entry| usize::try_from(*entry).is_ok_and(|entry| entry < limit));
-        let coded = Coded { table, codes: None, row, count };
-        or_corrupt(in_table.then_some(coded), "sources and classes")
+        or_corrupt(table.are_below(limit).then_some(()), "sources and classes")?;
+        Ok(Coded { table: table.all(), codes: None, row, count })
     }
 
     /// Makes [`Coded::get`] answer for each line.
     pub fn load(&self, coded: &mut Coded) -> Result<()> {
-        if coded.codes.is_none() && coded.table.range.len() != 1 {
+        if coded.codes.is_none() && coded.table.len() != 1 {
             let codes = self.codes(coded.row)?;
-            let in_codes = codes.slice().iter().all(|code| (*code as usize) < coded.table.range.len());
-            let counted = codes.range.len() == coded.count || codes.range.is_empty() && coded.table.range.len() == 1;
-            coded.codes = Some(or_corrupt((in_codes && counted).then_some(codes), "sources and classes")?);
+            let is_whole = codes.len() == coded.count && codes.are_below(coded.table.len());
+            coded.codes = Some(or_corrupt(is_whole.then_some(codes), "sources and classes")?);
         }
         Ok(())
     }
@@ -79,7 +79,7 @@ impl<S: Source + ?Sized> Block<'_, S> {
     }
 
     /// The distinct values of a slot as they are printed, when it has a dictionary.
-    pub fn table(&self, layout: &Layout, slot: usize) -> Result<Option<Rc<Texts>>> {
+    pub fn table(&self, layout: &Layout, slot: usize) -> Result<Option<List<Texts>>> {
         let (row, what) = *or_corrupt(layout.slots.get(slot), "slot")?;
         if !matches!(what.refer, Refer::Table | Refer::Codes(_)) {
             return Ok(None);
@@ -88,33 +88,39 @@ impl<S: Source + ?Sized> Block<'_, S> {
         if let Some(table) = cell.get() {
             return Ok(Some(table.clone()));
         }
-        let table = Rc::new(self.read_table(row, what.kind)?);
+        let table = self.read_table(row, what.kind)?;
         Ok(Some(cell.get_or_init(|| table).clone()))
     }
 
-    fn read_table(&self, row: usize, kind: Kind) -> Result<Texts> {
+    /// Kind and distinct values of a slot, when it has a dictionary of numbers.
+    pub fn numbers_in_table(&self, layout: &Layout, slot: usize) -> Result<Option<(Kind, Planes)>> {
+        let (row, what) = *or_corrupt(layout.slots.get(slot), "slot")?;
+        let is_such = matches!(what.refer, Refer::Table | Refer::Codes(_)) && what.kind.holds() == Holds::Num;
+        if is_such { Ok(Some((what.kind, self.nums(row)?))) } else { Ok(None) }
+    }
+
+    fn read_table(&self, row: usize, kind: Kind) -> Result<List<Texts>> {
         let mut table = Texts::default();
         if kind.holds() != Holds::Text {
-            for num in self.nums(row)?.slice() {
-                kind.put_num(*num as u64, &mut table.bytes);
+            for num in self.nums(row)?.all() {
+                kind.put_num(num, &mut table.bytes);
                 table.end();
             }
-            return Ok(table);
+            return Ok(List::whole(table));
         }
         let texts = self.texts(row)?;
         if kind == Kind::Word {
-            let (bytes, ends) = texts.joined();
-            return Ok(Texts { bytes: bytes.to_vec(), ends: ends.map(|end| end as u32).collect() });
+            return Ok(texts);
         }
         for text in texts.iter() {
             kind.put_text(text, &mut table.bytes);
             table.end();
         }
-        Ok(table)
+        Ok(List::whole(table))
     }
 
     /// The codes behind [`Self::table`], each checked to be below `limit`.
-    pub fn table_codes(&self, layout: &Layout, slot: usize, limit: usize) -> Result<List<Vec<u32>>> {
+    pub fn table_codes(&self, layout: &Layout, slot: usize, limit: usize) -> Result<Planes> {
         let (row, what) = *or_corrupt(layout.slots.get(slot), "slot")?;
         let row = match what.refer {
             Refer::Codes(CodeOf::Source) => or_corrupt(layout.source, "slot")?,
@@ -122,69 +128,64 @@ impl<S: Source + ?Sized> Block<'_, S> {
             _ => row,
         };
         let codes = self.codes(row)?;
-        let whole = codes.range.len() == layout.count && codes.slice().iter().all(|code| (*code as usize) < limit);
-        or_corrupt(whole.then_some(codes), "codes")
+        let is_whole = codes.len() == layout.count && codes.are_below(limit);
+        or_corrupt(is_whole.then_some(codes), "codes")
     }
 
-    /// The values of a slot.
-    pub fn values(&self, layout: &Layout, slot: usize, times: &[i64]) -> Result<Values> {
-        if let Some(table) = self.table(layout, slot)? {
+    /// The values of a slot in `lines`, and maybe in others.
+    pub fn values(&self, layout: &Layout, slot: usize, lines: Range<usize>) -> Result<Values> {
+        if let Some((_, table)) = self.numbers_in_table(layout, slot)?.filter(|(_, table)| table.len() > PRINTED) {
             let codes = self.table_codes(layout, slot, table.len())?;
+            return Ok(Values::Numbered { table, codes });
+        }
+        if let Some(table) = self.table(layout, slot)? {
+            let codes = self.table_codes(layout, slot, table.range.len())?;
             return Ok(Values::Coded { table, codes });
         }
         let (row, what) = *or_corrupt(layout.slots.get(slot), "slot")?;
         let values = match what.kind.holds() {
             Holds::Wide => Values::Wide(self.wides(row)?),
             Holds::Text => Values::Text(self.texts(row)?),
-            Holds::Num => return self.absolute(row, what, layout.count, times).map(Values::Num),
+            Holds::Num if what.refer == Refer::Zero => Values::Kept(self.numbers(row)?),
+            Holds::Num => return self.absolute(layout, row, what, lines),
         };
         let count = match &values {
             Values::Wide(list) => list.range.len(),
             Values::Text(list) => list.range.len(),
-            Values::Num(_) | Values::Coded { .. } => layout.count,
+            Values::Kept(list) => list.len(),
+            _ => layout.count,
         };
         or_corrupt((count == layout.count).then_some(values), "values")
     }
 
-    /// Whether [`Self::values`] of a slot need the lines' times.
-    pub fn needs_times(&self, layout: &Layout, slot: usize) -> bool {
-        layout.slots.get(slot).is_some_and(|(_, what)| matches!(what.refer, Refer::Day | Refer::Epoch(_)))
-    }
-
-    /// The numbers of a slot, counted from zero.
-    fn absolute(&self, row: usize, what: What, count: usize, times: &[i64]) -> Result<Vec<u64>> {
-        let mut numbers = self.numbers(row)?;
-        if numbers.len() == 1 && count > 1 {
-            numbers.resize(count, numbers.first().copied().unwrap_or(0));
-        }
-        if numbers.len() != count {
-            return Err(ReadError::Corrupt("values"));
-        }
+    /// The numbers of a slot in `lines` that are kept as differences.
+    fn absolute(&self, layout: &Layout, row: usize, what: What, lines: Range<usize>) -> Result<Values> {
+        let kept = self.numbers(row)?;
+        let is_whole = kept.len() == layout.count;
         match what.refer {
-            Refer::Zero => {}
             Refer::Previous => {
+                or_corrupt(is_whole.then_some(()), "values")?;
                 let mut last = 0u64;
-                for number in &mut numbers {
+                let mut values = kept.values(0..lines.end);
+                for number in &mut values {
                     last = last.wrapping_add(unzigzag(*number) as u64);
                     *number = last;
                 }
+                Ok(Values::Summed(values))
             }
             Refer::Day | Refer::Epoch(_) => {
-                let clock = clock_of(what.kind, what.refer);
-                for (number, time) in numbers.iter_mut().zip(times) {
-                    *number = clock(*time).wrapping_add(unzigzag(*number)) as u64;
-                }
+                or_corrupt((is_whole || kept.len() == 1).then_some(()), "values")?;
+                Ok(Values::Timed { times: self.times(layout)?, kept, what })
             }
-            Refer::Table | Refer::Codes(_) => return Err(ReadError::Corrupt("values")),
+            Refer::Zero | Refer::Table | Refer::Codes(_) => Err(ReadError::Corrupt("values")),
         }
-        Ok(numbers)
     }
 }
 
 /// Codes with the numbers they stand for.
 pub struct Coded {
-    pub table: List<Vec<i64>>,
-    codes: Option<List<Vec<u32>>>,
+    table: Vec<u64>,
+    codes: Option<Planes>,
     row: usize,
     count: usize,
 }
@@ -192,47 +193,111 @@ pub struct Coded {
 impl Coded {
     /// The number of `line`, once it is loaded, see [`Block::load`].
     pub fn get(&self, line: usize) -> usize {
-        let code = self.codes.as_ref().and_then(|codes| codes.slice().get(line)).map_or(0, |code| *code as usize);
-        self.table.slice().get(code).map_or(0, |entry| *entry as usize)
+        let code = self.codes.as_ref().and_then(|codes| codes.get(line)).unwrap_or(0);
+        self.table.get(code as usize).map_or(0, |entry| *entry as usize)
     }
 
     /// Whether `keep` is true of all lines, of none (then `Some(false)`), or of some.
     pub fn all(&self, keep: impl Fn(usize) -> bool) -> Option<bool> {
-        let mut kept = self.table.slice().iter().map(|entry| keep(*entry as usize));
+        let mut kept = self.table.iter().map(|entry| keep(*entry as usize));
         let first = kept.next()?;
         kept.all(|other| other == first).then_some(first)
     }
 }
 
+/// Larger dictionaries of numbers are printed only for the lines that have them.
+const PRINTED: usize = 256;
+
 /// The values of a slot, ready to be printed.
 pub enum Values {
-    Num(Vec<u64>),
-    Coded { table: Rc<Texts>, codes: List<Vec<u32>> },
+    /// Numbers as the segment has them.
+    Kept(Planes),
+    /// Numbers that were kept as differences.
+    Summed(Vec<u64>),
+    /// Differences to what a clock shows at the lines' times; a single one is that of all.
+    Timed {
+        times: Rc<Vec<i64>>,
+        kept: Planes,
+        what: What,
+    },
+    /// A dictionary of numbers.
+    Numbered {
+        table: Planes,
+        codes: Planes,
+    },
+    /// A dictionary of what is printed.
+    Coded {
+        table: List<Texts>,
+        codes: Planes,
+    },
     Text(List<Texts>),
-    Wide(List<Vec<[u8; WIDE]>>),
+    Wide(List<Vec<u8>>),
 }
 
 impl Values {
     /// The value of `line`, when it is kept as it is printed.
     pub fn text(&self, kind: Kind, line: usize) -> Option<&[u8]> {
         match self {
-            Self::Coded { table, codes } => table.get(*codes.slice().get(line)? as usize),
+            Self::Coded { table, codes } => table.get(codes.get(line)? as usize),
             Self::Text(list) if matches!(kind, Kind::Word | Kind::Line) => list.get(line),
-            Self::Text(_) | Self::Num(_) | Self::Wide(_) => None,
+            _ => None,
+        }
+    }
+
+    /// Which of at most so many distinct values `line` has, when they are numbered.
+    pub fn entry(&self, line: usize) -> Option<(usize, usize)> {
+        let (codes, count) = match self {
+            Self::Coded { table, codes } => (codes, table.range.len()),
+            Self::Numbered { table, codes } => (codes, table.len()),
+            Self::Kept(list) if list.used() <= 1 => (list, 256),
+            _ => return None,
+        };
+        Some((codes.get(line)? as usize, count))
+    }
+
+    /// The numbers of `lines`, when there are numbers.
+    pub fn numbers(&self, lines: Range<usize>) -> Option<Vec<u64>> {
+        match self {
+            Self::Kept(list) => Some(list.values(lines)),
+            Self::Timed { times, kept, what } => {
+                let clock = clock_of(what.kind, what.refer);
+                let only = kept.get(0).filter(|_| kept.len() == 1);
+                let apart = only.map_or_else(|| kept.values(lines.clone()), |only| vec![only; lines.len()]);
+                let at = |(time, apart): (&i64, u64)| clock(*time).wrapping_add(unzigzag(apart)) as u64;
+                Some(times.get(lines)?.iter().zip(apart).map(at).collect())
+            }
+            _ => lines.map(|line| self.number(line)).collect(),
+        }
+    }
+
+    /// The number of `line`, when there are numbers.
+    pub fn number(&self, line: usize) -> Option<u64> {
+        match self {
+            Self::Kept(list) => list.get(line),
+            Self::Summed(values) => values.get(line).copied(),
+            Self::Timed { times, kept, what } => {
+                let apart = kept.get(if kept.len() == 1 { 0 } else { line })?;
+                let shown = clock_of(what.kind, what.refer)(*times.get(line)?);
+                Some(shown.wrapping_add(unzigzag(apart)) as u64)
+            }
+            Self::Numbered { table, codes } => table.get(codes.get(line)? as usize),
+            Self::Coded { .. } | Self::Text(_) | Self::Wide(_) => None,
         }
     }
 
     /// Appends the value of `line`.
     pub fn put(&self, kind: Kind, line: usize, out: &mut Vec<u8>) {
         match self {
-            Self::Num(numbers) => kind.put_num(numbers.get(line).copied().unwrap_or(0), out),
+            Self::Kept(_) | Self::Summed(_) | Self::Timed { .. } | Self::Numbered { .. } => {
+                kind.put_num(self.number(line).unwrap_or(0), out);
+            }
             Self::Coded { table, codes } => {
-                let code = codes.slice().get(line).copied().unwrap_or(0);
+                let code = codes.get(line).unwrap_or(0);
                 out.extend_from_slice(table.get(code as usize).unwrap_or_default());
             }
             Self::Text(list) => kind.put_text(list.get(line).unwrap_or_default(), out),
             Self::Wide(list) => {
-                if let Some(value) = list.slice().get(line) {
+                if let Some(value) = list.wide().get(line) {
                     kind.put_wide(value, out);
                 }
             }
@@ -247,9 +312,10 @@ pub struct Printer {
 }
 
 impl Printer {
-    pub fn new<S: Source + ?Sized>(block: &Block<S>, layout: &Layout, times: &[i64]) -> Result<Self> {
+    /// For `lines`.
+    pub fn new<S: Source + ?Sized>(block: &Block<S>, layout: &Layout, lines: Range<usize>) -> Result<Self> {
         let slots = block.kinds(layout).enumerate();
-        let slots = slots.map(|(slot, kind)| Ok((kind, block.values(layout, slot, times)?)));
+        let slots = slots.map(|(slot, kind)| Ok((kind, block.values(layout, slot, lines.clone())?)));
         Ok(Self { constants: block.constants(layout)?, slots: slots.collect::<Result<_>>()? })
     }
 

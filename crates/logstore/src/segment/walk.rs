@@ -4,6 +4,9 @@
 //! value leads to a match, and all lead to the same state behind the next constant, the values need not be looked at. So
 //! most layouts are ruled out as a whole, and of most others few slots are read.
 
+use std::collections::HashMap;
+use std::ops::Range;
+
 use super::find::Lines;
 use super::outline::{Run, outline};
 use super::read::{Block, Layout, Result, Source};
@@ -27,6 +30,29 @@ const MAX_TOGETHER: usize = 64;
 /// A table with more entries is taken for any values of its kind.
 const MAX_TABLE: usize = 4096;
 
+/// A pattern, with what was found out about it.
+pub struct Pattern {
+    automaton: Automaton,
+    /// For kinds of slots and states before them the states behind any values.
+    behind: HashMap<(Kind, Vec<State>), Option<Vec<State>>>,
+}
+
+impl Pattern {
+    pub fn new(automaton: Automaton) -> Self {
+        Self { automaton, behind: HashMap::new() }
+    }
+
+    /// The states that any values of `kind` can lead to, more at most; `None` when there is no room for them.
+    fn through(&mut self, kind: Kind, states: &[State]) -> Option<Vec<State>> {
+        let Self { automaton, behind } = self;
+        let find = || outline(kind).iter().try_fold(states.to_vec(), |states, run| through(run, automaton, states));
+        behind.entry((kind, states.to_vec())).or_insert_with(find).clone()
+    }
+}
+
+/// States before a slot for which it is remembered what its values lead to.
+const MAX_KEPT: usize = 8;
+
 /// One pattern on its way through the lines of one layout.
 pub struct Walk {
     kinds: Vec<Kind>,
@@ -34,7 +60,13 @@ pub struct Walk {
     first: Then,
     /// For each constant and each state before it what follows, once it is known.
     then: Vec<Vec<Option<Then>>>,
+    /// The same for the states behind each constant.
+    after: Vec<Vec<(State, Then)>>,
     values: Vec<Option<Values>>,
+    /// Of each slot, for each state before it, what follows each value of its table, once it is known.
+    entries: Vec<Vec<(State, Vec<Option<Then>>)>>,
+    /// The lines that may be asked for.
+    lines: Range<usize>,
     text: Vec<u8>,
 }
 
@@ -43,15 +75,19 @@ impl Walk {
     pub fn new<S: Source + ?Sized>(
         block: &Block<S>,
         layout: &Layout,
-        automaton: &mut Automaton,
+        pattern: &mut Pattern,
+        lines: Range<usize>,
     ) -> Result<Option<Self>> {
         let kinds: Vec<Kind> = block.kinds(layout).collect();
         let constants: Vec<Vec<u8>> = block.constants(layout)?.iter().map(<[u8]>::to_vec).collect();
         let values = kinds.iter().map(|_| None).collect();
+        let entries = vec![Vec::new(); kinds.len()];
         let then = vec![Vec::new(); constants.len()];
-        let mut walk = Self { kinds, constants, first: Then::Lost, then, values, text: Vec::new() };
-        if let Some(start) = automaton.start() {
-            walk.first = walk.follow(block, layout, automaton, 0, start)?;
+        let after = vec![Vec::new(); constants.len()];
+        let mut walk =
+            Self { kinds, constants, first: Then::Lost, then, after, values, entries, lines, text: Vec::new() };
+        if let Some(start) = pattern.automaton.start() {
+            walk.first = walk.follow(block, layout, pattern, 0, start)?;
         }
         Ok((walk.first != Then::Lost).then_some(walk))
     }
@@ -61,7 +97,7 @@ impl Walk {
         &mut self,
         block: &Block<S>,
         layout: &Layout,
-        automaton: &mut Automaton,
+        pattern: &mut Pattern,
         among: impl Iterator<Item = u32>,
     ) -> Result<Option<Lines>> {
         match self.first {
@@ -72,7 +108,7 @@ impl Walk {
         }
         let mut found = Vec::new();
         for line in among {
-            match self.line(block, layout, automaton, line as usize)? {
+            match self.line(block, layout, pattern, line as usize)? {
                 Then::Match => found.push(line),
                 Then::NoMatch => {}
                 Then::Look(..) | Then::Lost => return Ok(None),
@@ -85,34 +121,66 @@ impl Walk {
         &mut self,
         block: &Block<S>,
         layout: &Layout,
-        automaton: &mut Automaton,
+        pattern: &mut Pattern,
         line: usize,
     ) -> Result<Then> {
         let mut then = self.first;
         while let Then::Look(slot, state) = then {
-            let (Some(kind), Some(values)) = (self.kinds.get(slot), self.values.get_mut(slot)) else { break };
+            let (Some(kind), Some(values)) = (self.kinds.get(slot).copied(), self.values.get_mut(slot)) else { break };
             let values = match values {
                 Some(values) => values,
-                none => {
-                    let times = if block.needs_times(layout, slot) { block.times(layout)? } else { Vec::new() };
-                    none.insert(block.values(layout, slot, &times)?)
-                }
+                none => none.insert(block.values(layout, slot, self.lines.clone())?),
             };
-            let text = match values.text(*kind, line) {
-                Some(text) => text,
-                None => {
-                    self.text.clear();
-                    values.put(*kind, line, &mut self.text);
-                    &self.text
-                }
-            };
-            then = match automaton.walk(state, text) {
+            let entry = values.entry(line);
+            if let Some(known) = entry.and_then(|(entry, _)| self.known(slot, state, entry)) {
+                then = known;
+                continue;
+            }
+            let end = self.through_value(pattern, slot, kind, state, line);
+            then = match end {
                 None => Then::Lost,
                 Some(MATCHED) => Then::Match,
-                Some(state) => self.behind(block, layout, automaton, slot + 1, state)?,
+                Some(state) => self.behind(block, layout, pattern, slot + 1, state)?,
             };
+            if let Some((entry, count)) = entry {
+                self.keep(slot, state, entry, count, then);
+            }
         }
         Ok(then)
+    }
+
+    /// The state behind the value that `line` has in a slot.
+    fn through_value(
+        &mut self,
+        pattern: &mut Pattern,
+        slot: usize,
+        kind: Kind,
+        state: State,
+        line: usize,
+    ) -> Option<State> {
+        let values = self.values.get(slot)?.as_ref()?;
+        if let Some(text) = values.text(kind, line) {
+            return pattern.automaton.walk(state, text);
+        }
+        self.text.clear();
+        values.put(kind, line, &mut self.text);
+        pattern.automaton.walk(state, &self.text)
+    }
+
+    fn known(&self, slot: usize, state: State, entry: usize) -> Option<Then> {
+        let (_, known) = self.entries.get(slot)?.iter().find(|(before, _)| *before == state)?;
+        *known.get(entry)?
+    }
+
+    fn keep(&mut self, slot: usize, state: State, entry: usize, count: usize, then: Then) {
+        let Some(states) = self.entries.get_mut(slot) else { return };
+        if states.len() < MAX_KEPT && !states.iter().any(|(before, _)| *before == state) {
+            states.push((state, vec![None; count]));
+        }
+        let known = states.iter_mut().find(|(before, _)| *before == state);
+        if let Some(known) = known.and_then(|(_, known)| known.get_mut(entry)) {
+            *known = Some(then);
+        }
     }
 
     /// [`Self::follow`], remembered.
@@ -120,7 +188,7 @@ impl Walk {
         &mut self,
         block: &Block<S>,
         layout: &Layout,
-        automaton: &mut Automaton,
+        pattern: &mut Pattern,
         constant: usize,
         state: State,
     ) -> Result<Then> {
@@ -128,7 +196,7 @@ impl Walk {
         if let Some(Some(then)) = known {
             return Ok(*then);
         }
-        let then = self.follow(block, layout, automaton, constant, state)?;
+        let then = self.follow(block, layout, pattern, constant, state)?;
         if let Some(known) = self.then.get_mut(constant) {
             known.resize(known.len().max(state as usize + 1), None);
             if let Some(known) = known.get_mut(state as usize) {
@@ -140,19 +208,38 @@ impl Walk {
 
     /// What follows from `state` before a constant: goes on as far as all lines go together.
     fn follow<S: Source + ?Sized>(
-        &self,
+        &mut self,
         block: &Block<S>,
         layout: &Layout,
-        automaton: &mut Automaton,
+        pattern: &mut Pattern,
         constant: usize,
         state: State,
     ) -> Result<Then> {
-        // The last place where all lines were in one state, and the states since.
-        let mut sure = Then::Lost;
+        let mut places = Vec::new();
+        let then = self.follow_on(block, layout, pattern, constant, state, &mut places)?;
+        for (at, only) in places {
+            if let Some(after) = self.after.get_mut(at) {
+                after.push((only, then));
+            }
+        }
+        Ok(then)
+    }
+
+    /// [`Self::follow`], with the `places` behind constants where all lines were in one state: the same follows from each.
+    fn follow_on<S: Source + ?Sized>(
+        &self,
+        block: &Block<S>,
+        layout: &Layout,
+        pattern: &mut Pattern,
+        constant: usize,
+        state: State,
+        places: &mut Vec<(usize, State)>,
+    ) -> Result<Then> {
+        let look = |places: &[(usize, State)]| places.last().map_or(Then::Lost, |(at, only)| Then::Look(*at, *only));
         let mut states = vec![state];
         for (at, constant) in self.constants.iter().enumerate().skip(constant) {
             for state in &mut states {
-                let Some(next) = automaton.walk(*state, constant) else { return Ok(Then::Lost) };
+                let Some(next) = pattern.automaton.walk(*state, constant) else { return Ok(Then::Lost) };
                 *state = next;
             }
             states.sort_unstable();
@@ -161,25 +248,29 @@ impl Walk {
                 if only == MATCHED {
                     return Ok(Then::Match);
                 }
-                sure = Then::Look(at, only);
+                let mut known = self.after.get(at).into_iter().flatten();
+                if let Some((_, then)) = known.find(|(state, _)| *state == only) {
+                    return Ok(*then);
+                }
+                places.push((at, only));
             }
             let Some(kind) = self.kinds.get(at) else { break };
             if !states.contains(&MATCHED) {
-                states = match slot(block, layout, at, *kind, automaton, &states)? {
+                states = match slot(block, layout, at, *kind, pattern, &states)? {
                     Some(states) if states.len() <= MAX_TOGETHER => states,
-                    _ => return Ok(sure),
+                    _ => return Ok(look(places)),
                 };
             }
             if states.contains(&MATCHED) {
-                return Ok(sure);
+                return Ok(look(places));
             }
         }
-        let mut ends = states.iter().map(|state| automaton.matches_at_end(*state));
+        let mut ends = states.iter().map(|state| pattern.automaton.matches_at_end(*state));
         let first = ends.next();
         Ok(match (first, ends.all(|end| Some(end) == first)) {
             (Some(true), true) => Then::Match,
             (Some(false), true) => Then::NoMatch,
-            _ => sure,
+            _ => look(places),
         })
     }
 }
@@ -190,17 +281,18 @@ fn slot<S: Source + ?Sized>(
     layout: &Layout,
     slot: usize,
     kind: Kind,
-    automaton: &mut Automaton,
+    pattern: &mut Pattern,
     states: &[State],
 ) -> Result<Option<Vec<State>>> {
-    let table = block.table(layout, slot)?.filter(|table| table.len() <= MAX_TABLE);
-    let Some(table) = table else {
-        return Ok(outline(kind).iter().try_fold(states.to_vec(), |states, run| through(run, automaton, states)));
+    let is_large = block.numbers_in_table(layout, slot)?.is_some_and(|(_, table)| table.len() > MAX_TABLE);
+    let table = if is_large { None } else { block.table(layout, slot)? };
+    let Some(table) = table.filter(|table| table.range.len() <= MAX_TABLE) else {
+        return Ok(pattern.through(kind, states));
     };
     let mut reached = Vec::new();
     for state in states {
         for text in table.iter() {
-            match automaton.walk(*state, text) {
+            match pattern.automaton.walk(*state, text) {
                 Some(next) if reached.contains(&next) => {}
                 Some(next) if reached.len() < MAX_TOGETHER => reached.push(next),
                 _ => return Ok(None),

@@ -3,7 +3,7 @@
 use super::intern::Interner;
 
 /// The kind of a slot. A value belongs to a kind only when printing it gives the same bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Any bytes: a whole line that has no layout.
     Line,
@@ -27,7 +27,7 @@ pub enum Kind {
     Uuid,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Case {
     Lower,
     Upper,

@@ -12,3 +12,4 @@ mod place;
 mod retention;
 mod round_trip;
 mod s3;
+mod search;

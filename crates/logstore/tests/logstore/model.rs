@@ -77,9 +77,9 @@ fn line(kept: &Kept) -> Line {
     let Kept { time, group, resource, severity, signature, text } = kept.clone();
     Line {
         time: Nanos(time),
-        group: groups()[group].clone(),
-        resource: RESOURCES[resource].to_owned(),
-        instance: String::new(),
+        group: groups()[group].clone().into(),
+        resource: RESOURCES[resource].into(),
+        instance: "".into(),
         stream: Stream::Stdout,
         severity: Rank(severity),
         signature: Signature(signature),
@@ -200,8 +200,8 @@ proptest! {
                 times.push(line.time);
                 got.push((
                     line.time.0,
-                    usize::from(line.group == groups()[1]),
-                    RESOURCES.iter().position(|name| *name == line.resource).unwrap(),
+                    usize::from(*line.group == groups()[1]),
+                    RESOURCES.iter().position(|name| **name == *line.resource).unwrap(),
                     line.severity.0,
                     line.signature.0,
                     String::from_utf8(line.text).unwrap(),

@@ -146,7 +146,7 @@ fn keeps_what_each_line_says_of_itself() {
     store.append(&[(&a, &[one, first]), (&b, &[other])], &[]).unwrap();
     for _ in 0..2 {
         let lines = store.read(&everything()).unwrap().lines;
-        let told: Vec<_> = lines.iter().map(|line| (&line.group, line.time, line.stream)).collect();
+        let told: Vec<_> = lines.iter().map(|line| (&*line.group, line.time, line.stream)).collect();
         let expected = [(&a, first.time, first.stream), (&a, one.time, one.stream), (&b, other.time, other.stream)];
         assert_eq!(told, expected);
         let again: Vec<_> =
