@@ -274,7 +274,9 @@ impl<S: Source + ?Sized> Search<'_, '_, S> {
             && lines != Some(Lines::These(Vec::new()))
             && let Some(matching) = self.matching(layout, pattern, &within, lines.as_ref())?
         {
-            lines = Some(matching);
+            if matching != Lines::All {
+                lines = Some(matching);
+            }
             is_sure = true;
         }
         if lines == Some(Lines::These(Vec::new())) {

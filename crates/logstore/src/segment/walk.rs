@@ -92,7 +92,8 @@ impl Walk {
         Ok((walk.first != Then::Lost).then_some(walk))
     }
 
-    /// The lines of `among` that match; `None` when that cannot be said.
+    /// The lines of `among` that match; `None` when that cannot be said. How many lines there are is not known for certain
+    /// while no list of them was read, so that all are not counted up.
     pub fn lines<S: Source + ?Sized>(
         &mut self,
         block: &Block<S>,
@@ -101,7 +102,7 @@ impl Walk {
         among: impl Iterator<Item = u32>,
     ) -> Result<Option<Lines>> {
         match self.first {
-            Then::Match => return Ok(Some(Lines::These(among.collect()))),
+            Then::Match => return Ok(Some(Lines::All)),
             Then::NoMatch => return Ok(Some(Lines::These(Vec::new()))),
             Then::Lost => return Ok(None),
             Then::Look(..) => {}
