@@ -33,8 +33,11 @@ impl LogBucket {
         if self.name.is_empty() {
             return Ok(Objects::directory(&folder.join("segments"))?);
         }
-        let secret = (!self.access_key_id.is_empty()).then(|| Secret::from_file(&self.secret_access_key_file));
-        let secret = secret.transpose()?;
+        let secret = match (self.access_key_id.is_empty(), self.secret_access_key_file.as_os_str().is_empty()) {
+            (true, true) => None,
+            (false, false) => Some(Secret::from_file(&self.secret_access_key_file)?),
+            _ => return Err(ArchiveError::HalfOfAKey),
+        };
         let text = secret.as_ref().map(|secret| std::str::from_utf8(secret.expose())).transpose();
         let text = text.map_err(|_| ArchiveError::KeyIsNoText)?;
         let keys = text.map(|secret| Keys { id: &self.access_key_id, secret });
@@ -48,5 +51,27 @@ impl LogBucket {
             "" => folder.display().to_string(),
             name => format!("{} and in the bucket {name}", folder.display()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_whole_and_can_be_read() {
+        let (site, folder) = ("home".parse().unwrap(), tempfile::tempdir().unwrap());
+        let refused = |access_key_id: &str, file: &str| {
+            let secret_access_key_file = if file.is_empty() { PathBuf::new() } else { folder.path().join(file) };
+            let access_key_id = access_key_id.to_owned();
+            let bucket =
+                LogBucket { name: "logs".into(), access_key_id, secret_access_key_file, ..LogBucket::default() };
+            bucket.objects(folder.path(), &site).err().unwrap()
+        };
+        std::fs::write(folder.path().join("binary"), [0xff, 0xfe]).unwrap();
+        assert!(matches!(refused("me", ""), ArchiveError::HalfOfAKey));
+        assert!(matches!(refused("", "secret"), ArchiveError::HalfOfAKey), "the environment's is not taken instead");
+        assert!(matches!(refused("me", "missing"), ArchiveError::Key(_)));
+        assert!(matches!(refused("me", "binary"), ArchiveError::KeyIsNoText));
     }
 }

@@ -41,6 +41,8 @@ pub enum ArchiveError {
     Ended(#[from] JoinError),
     #[error("the key of the bucket for log segments cannot be used")]
     Key(#[from] SecretError),
+    #[error("of `access_key_id` and `secret_access_key_file` in the section [collector.log_bucket] set both, or none")]
+    HalfOfAKey,
     #[error("the key of the bucket for log segments is no text")]
     KeyIsNoText,
     #[error("this machine gives no random numbers")]

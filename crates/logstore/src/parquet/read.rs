@@ -276,6 +276,12 @@ impl Pages {
         self.pages.len()
     }
 
+    /// The values' bytes.
+    fn values<'v>(&self, inflate: &'v mut Inflate, chunk: &'v [u8], page: &PageAt) -> Option<&'v [u8]> {
+        let stored = self.stored(chunk, page)?;
+        if page.is_compressed { inflate.page(stored, page.raw) } else { Some(stored) }
+    }
+
     /// The values' bytes as they are stored, once they are known to be those that were written.
     fn stored<'c>(&self, chunk: &'c [u8], page: &PageAt) -> Option<&'c [u8]> {
         let is_whole = crc32fast::hash(chunk.get(page.start..page.end)?) == page.sum;
@@ -284,16 +290,14 @@ impl Pages {
 
     pub fn texts(&self, inflate: &mut Inflate, chunk: &[u8], page: usize) -> Option<Texts> {
         let page = self.pages.get(page)?;
-        let stored = self.stored(chunk, page)?;
-        let values = if page.is_compressed { inflate.page(stored, page.raw)? } else { stored };
+        let values = self.values(inflate, chunk, page)?;
         get_texts(values, page.values)
     }
 
     /// The integers of a page of `column`.
     pub fn planes(&self, column: Column, inflate: &mut Inflate, chunk: &[u8], page: usize) -> Option<PlanesPage> {
         let page = self.pages.get(page).filter(|page| page.is_of(column))?;
-        let stored = self.stored(chunk, page)?;
-        let values = if page.is_compressed { inflate.page(stored, page.raw)? } else { stored };
+        let values = self.values(inflate, chunk, page)?;
         Some(PlanesPage::new(values, page.values))
     }
 
