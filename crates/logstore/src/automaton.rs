@@ -274,7 +274,7 @@ mod tests {
                 "[ab.]{1,4}", r"\^?(a|b|\[ab\]|c\*|\(ab\|c\)\{1,2\}|\.|é|\[\^a\]|\\w|\(a\?\)\*){1,5}\$?", r"\(\^a\|b\$\)\+", r"\(\?-u:\[\^a\]\)b"
             ],
             line in prop_oneof![
-                "[abcé]{0,8}".prop_map(String::into_bytes), "[ab .]{0,8}".prop_map(String::into_bytes), proptest::collection::vec(prop_oneof![Just(b'a'), Just(b'b'), any::<u8>()], 0..6)
+                "[abcé]{0,8}".prop_map(String::into_bytes), "[ab_ .]{0,8}".prop_map(String::into_bytes), proptest::collection::vec(prop_oneof![Just(b'a'), Just(b'b'), any::<u8>()], 0..6)
             ],
         ) {
             let regex = regex::bytes::Regex::new(&pattern).unwrap();
