@@ -34,10 +34,19 @@ up *ARGS:
     {{ release }}
     exec "${CARGO_TARGET_DIR:-target}/release/overseer" up "$@"
 
-# Run all tests, against real peers
+# Run lint and every suite against real peers; with ARGS, only `cargo test ARGS`; with --long, also the long rounds
 test *ARGS:
-    @[ "$(id -u)" = 0 ] || sudo -v # for the tests' own Docker engines
-    cargo test --workspace "$@"
+    #!/usr/bin/env bash
+    set -uo pipefail
+    [ "$(id -u)" = 0 ] || sudo -v # for the tests' own Docker engines
+    long=
+    if [ "${1:-}" = --long ]; then long=yes; shift; fi
+    if [ $# -gt 0 ]; then exec cargo test --workspace --no-fail-fast "$@"; fi
+    failed=
+    just lint || failed="$failed lint"
+    cargo test --workspace --no-fail-fast || failed="$failed tests"
+    if [ -n "$long" ]; then just long || failed="$failed long"; fi
+    if [ -n "$failed" ]; then echo "FAILED:$failed" >&2; exit 1; fi
 
 # Check format, lints and dependencies
 lint:

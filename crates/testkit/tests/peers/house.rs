@@ -47,7 +47,8 @@ fn house() -> &'static House {
     HOUSE.get_or_init(|| {
         let arguments = ["metadata", "--format-version", "1", "--locked", "--offline"];
         let output = Command::new(env!("CARGO")).args(arguments).current_dir(root()).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "`cargo metadata` failed; `./dev setup` fetches every crate: {stderr}");
         read(&serde_json::from_slice(&output.stdout).unwrap())
     })
 }
