@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use overseer_model::{
-    AfterExit, ExitCause, FactSource, Fingerprint, Health, Observation, Provider, ResourceKind, ResourceRef,
-    ResourceState, RestartRule, Site, Timestamp,
+    AfterExit, Capability, ExitCause, FactSource, Fingerprint, Health, Observation, ResourceRef, ResourceState,
+    RestartRule, Timestamp,
 };
 use overseer_provider_port::{Happening, Snapshot, What};
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,8 @@ pub struct Known {
     /// `None` until it was looked at.
     pub traits: Option<Traits>,
     pub observed_at: Timestamp,
+    /// When somebody last started or restarted it by request; `None` when that was not seen.
+    pub started_by_request_at: Option<Timestamp>,
     run: Run,
     seen: Seen,
 }
@@ -50,6 +52,7 @@ pub struct Traits {
     pub image: String,
     pub workload: String,
     pub rule: RestartRule,
+    pub capabilities: Vec<Capability>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,10 +73,19 @@ struct Seen {
     what: Vec<String>,
 }
 
+/// What others are told of a resource when it changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    pub state: ResourceState,
+    pub fingerprint: Option<Fingerprint>,
+    pub started_by_request_at: Option<Timestamp>,
+}
+
 /// What follows from one observation of one resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    pub before: Option<ResourceState>,
+    /// What was told of it before; `None` when nothing was known.
+    pub before: Option<Told>,
     pub known: Known,
     pub facts: Vec<Draft>,
 }
@@ -93,6 +105,15 @@ impl Known {
         self.seen.at
     }
 
+    #[must_use]
+    pub fn told(&self) -> Told {
+        Told {
+            state: self.state,
+            fingerprint: self.traits.as_ref().map(|traits| traits.fingerprint),
+            started_by_request_at: self.started_by_request_at,
+        }
+    }
+
     fn fresh(resource: ResourceRef, observed_at: Timestamp) -> Self {
         Self {
             resource,
@@ -101,6 +122,7 @@ impl Known {
             restart_count: 0,
             traits: None,
             observed_at,
+            started_by_request_at: None,
             run: Run::default(),
             seen: Seen::default(),
         }
@@ -123,10 +145,25 @@ impl Known {
     }
 
     fn learn(&mut self, snapshot: &Snapshot) {
-        let Snapshot { resource, fingerprint, image, workload, rule, health: _, witness: _, exit_code: _ } = snapshot;
+        let Snapshot {
+            resource,
+            fingerprint,
+            image,
+            workload,
+            rule,
+            health: _,
+            witness: _,
+            exit_code: _,
+            capabilities,
+        } = snapshot;
         self.resource = resource.clone();
-        self.traits =
-            Some(Traits { fingerprint: *fingerprint, image: image.clone(), workload: workload.clone(), rule: *rule });
+        self.traits = Some(Traits {
+            fingerprint: *fingerprint,
+            image: image.clone(),
+            workload: workload.clone(),
+            rule: *rule,
+            capabilities: capabilities.clone(),
+        });
     }
 
     fn cause_of_exit(&self, at: Timestamp) -> ExitCause {
@@ -158,7 +195,10 @@ impl Known {
         match self.run.after_exit {
             // It was the engine, or it may have been; a look tells.
             Some(AfterExit::Restarts | AfterExit::Unknown) => {}
-            Some(AfterExit::StaysDown) | None => self.run.automatic = 0,
+            Some(AfterExit::StaysDown) | None => {
+                self.run.automatic = 0;
+                self.started_by_request_at = Some(at);
+            }
         }
         self.state = ResourceState::Running;
         self.run.started_at = Some(at);
@@ -213,15 +253,15 @@ pub fn foretell(rule: Option<RestartRule>, cause: ExitCause, code: i32, automati
 
 /// What an event of the engine means; `None` when it means nothing new.
 #[must_use]
-pub fn on_happening(known: Option<&Known>, happening: &Happening, site: &Site) -> Option<Change> {
-    let Happening { resource_id, name, at, what } = happening;
-    let mut next = known.cloned().unwrap_or_else(|| Known::fresh(container(site, resource_id, name), *at));
+pub fn on_happening(known: Option<&Known>, happening: &Happening) -> Option<Change> {
+    let Happening { resource, at, what } = happening;
+    let mut next = known.cloned().unwrap_or_else(|| Known::fresh(resource.clone(), *at));
     // Ids are never used again, so what still comes of a removed one is late.
     if next.state == ResourceState::Removed || !next.note(happening) {
         return None;
     }
-    if !name.is_empty() {
-        next.resource.name.clone_from(name);
+    if !resource.name.is_empty() {
+        next.resource.name.clone_from(&resource.name);
     }
     let observation = match what {
         What::Created if known.is_none() => next.become_state(ResourceState::Created),
@@ -236,25 +276,15 @@ pub fn on_happening(known: Option<&Known>, happening: &Happening, site: &Site) -
             Observation::Health(*health)
         }),
         What::Removed => next.become_state(ResourceState::Removed),
-        What::Created | What::Renamed | What::RestartRequested => None,
+        What::RestartRequested => {
+            next.started_by_request_at = Some(*at);
+            None
+        }
+        What::Created | What::Renamed => None,
     };
     next.observed_at = *at;
     let draft = |observation| Draft { observed_at: *at, source: FactSource::Event, observation };
-    Some(Change {
-        before: known.map(|known| known.state),
-        known: next,
-        facts: observation.map(draft).into_iter().collect(),
-    })
-}
-
-fn container(site: &Site, id: &str, name: &str) -> ResourceRef {
-    ResourceRef {
-        site: site.clone(),
-        provider: Provider::Docker,
-        kind: ResourceKind::Container,
-        id: id.to_owned(),
-        name: name.to_owned(),
-    }
+    Some(Change { before: known.map(Known::told), known: next, facts: observation.map(draft).into_iter().collect() })
 }
 
 const fn is_up(state: ResourceState) -> bool {
@@ -381,7 +411,7 @@ fn change(
     };
     let draft = |observation| Draft { observed_at: at(&observation), source, observation };
     known.observed_at = now;
-    Change { before: before.map(|known| known.state), known, facts: told.into_iter().map(draft).collect() }
+    Change { before: before.map(Known::told), known, facts: told.into_iter().map(draft).collect() }
 }
 
 /// What a look teaches when happenings came after it began: only what does not change from run to run.
@@ -391,7 +421,7 @@ pub fn on_late_snapshot(known: &Known, snapshot: &Snapshot) -> Option<Change> {
     next.learn(snapshot);
     // A happening may have renamed it since.
     next.resource.clone_from(&known.resource);
-    (next != *known).then(|| Change { before: Some(known.state), known: next, facts: vec![] })
+    (next != *known).then(|| Change { before: Some(known.told()), known: next, facts: vec![] })
 }
 
 /// It is not there any more.
@@ -401,7 +431,7 @@ pub fn on_absence(known: &Known, source: FactSource, now: Timestamp) -> Option<C
     let gone = next.become_state(ResourceState::Removed)?;
     next.observed_at = now;
     let facts = vec![Draft { observed_at: now, source, observation: gone }];
-    Some(Change { before: Some(known.state), known: next, facts })
+    Some(Change { before: Some(known.told()), known: next, facts })
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ use overseer_bus::{Durable, Sites};
 use overseer_contract::v1::inventory_service_server::InventoryServiceServer;
 use overseer_contract::v1::log_service_server::LogServiceServer;
 use overseer_logstore::Nanos;
-use overseer_model::{Stream, Timestamp};
+use overseer_model::{Instance, Stream, Timestamp};
 use overseer_provider_docker::DockerObserve;
 use overseer_provider_port::Observe;
 use overseer_runtime::{Base, BuildError, Dependency, Service, Task, consume};
@@ -53,6 +53,7 @@ pub const MIGRATIONS: Migrations = Migrations(&[
     (101, "log_sources", include_str!("../../../migrations/collector/0101_log_sources.sql")),
     (102, "chronicle", include_str!("../../../migrations/collector/0102_chronicle.sql")),
     (103, "log_minutes_changed", include_str!("../../../migrations/collector/0103_log_minutes_changed.sql")),
+    (104, "resource_keys", include_str!("../../../migrations/collector/0104_resource_keys.sql")),
 ]);
 
 /// How long facts, and resources that were removed, can be asked for.
@@ -82,10 +83,10 @@ pub struct CollectorConfig {
 /// # Errors
 /// When the address is none, or the store cannot be used.
 pub async fn build(base: Base, config: CollectorConfig, folder: &Path) -> Result<Service, BuildError> {
-    let observe = DockerObserve::new(&config.docker_host, base.site.clone()).map_err(|source| BuildError::Config {
-        what: "collector.docker_host cannot be used".to_owned(),
-        source: Some(source.into()),
-    })?;
+    let observe =
+        DockerObserve::new(&config.docker_host, Instance::default(), base.site.clone()).map_err(|source| {
+            BuildError::Config { what: "collector.docker_host cannot be used".to_owned(), source: Some(source.into()) }
+        })?;
     let (observe, workloads) = (Arc::new(observe), Workloads::default());
     let (logs, known) = (folder.join("logs"), workloads.clone());
     let retention = Retention { usual: config.log_keep_days, of: config.log_keep_days_of.clone() };
@@ -119,8 +120,12 @@ pub async fn build(base: Base, config: CollectorConfig, folder: &Path) -> Result
     let retire = Retire::new(base.db.clone(), site, kept, signer);
     let recorder = Recorder::new(retire, base.relay.clone());
     let incidents = IncidentConsumer { base: base.clone(), store: Store::new(base.db.clone(), base.site.clone()) };
-    let durable =
-        Durable { service: base.service, stream: Stream::Events, kinds: chronicle::KINDS, sites: Sites::Every };
+    let durable = Durable {
+        service: base.service,
+        stream: Stream::Events,
+        kinds: chronicle::KINDS,
+        sites: Sites::Only(base.site.clone()),
+    };
     let linked = consume(&base, durable, Arc::new(incidents)).await?;
     let recorded = base.stop.clone();
     let record = Task::new("log-chronicle", async move {
@@ -169,7 +174,11 @@ async fn assemble(
     let mut memory = Memory::new(store.clone(), wake, base.relay.clone(), base.stop.clone());
     let log_tasks = intake.map(|intake| log_tasks(intake, memory.sightings(), &base.stop));
     let watch = Watch::new(&base, observe, memory, listing_every);
-    let routes = routes.add_service(InventoryServiceServer::new(Inventory { store: store.clone() }));
+    let routes = routes.add_service(InventoryServiceServer::new(Inventory {
+        store: store.clone(),
+        site: base.site.clone(),
+        health: base.health.clone(),
+    }));
     let (stop, pruned) = (base.stop.clone(), base.stop.clone());
     tasks.extend([
         Task::new("watch", async move {

@@ -77,7 +77,7 @@ impl Memory {
     fn tell(&self, known: &Known) {
         if let Some(sightings) = &self.sightings {
             // Nobody listens once the process is to end.
-            let (id, workload) = (known.resource.id.clone(), known.workload().to_owned());
+            let (id, workload) = (known.resource.id().to_owned(), known.workload().to_owned());
             let _told = sightings.send(Sighting { id, workload, state: known.state });
         }
     }
@@ -168,9 +168,9 @@ impl Memory {
         let (mut facts, mut outbox) = (0, false);
         for (Change { before, known, facts: told }, _) in changes {
             facts += told.len() as u64;
-            outbox |= before != Some(known.state);
+            outbox |= before != Some(known.told());
             self.tell(&known);
-            self.known.insert(known.resource.id.clone(), Entry { known, turn: self.turn });
+            self.known.insert(known.resource.id().to_owned(), Entry { known, turn: self.turn });
         }
         metrics::counter!("overseer_collector_facts_total").increment(facts);
         if facts > 0 {
@@ -188,7 +188,7 @@ impl Memory {
                 Ok((all, told_until)) => {
                     self.turn += 1;
                     let turn = self.turn;
-                    let entry = |known: Known| (known.resource.id.clone(), Entry { known, turn });
+                    let entry = |known: Known| (known.resource.id().to_owned(), Entry { known, turn });
                     self.known = all.into_iter().map(entry).collect();
                     self.known.values().for_each(|entry| self.tell(&entry.known));
                     self.told_until = told_until;

@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 
-use overseer_contract::{Event, TraceParent, v1};
-use overseer_model::{Fact, FactId, ResourceState, Site, Timestamp};
+use overseer_contract::{Event, TraceParent};
+use overseer_model::{Fact, FactId, ResourceKey, ResourceState, Site, Timestamp};
 use overseer_runtime::Page;
 use overseer_storage::column::{from_count, from_json, from_text, to_json};
-use overseer_storage::{Conn, Db, StoreError, clean, on, outbox, row, state};
+use overseer_storage::{Conn, Db, StoreError, on, outbox, row, state};
 
 use crate::decide::{Change, Draft, Known};
+use crate::wire;
 
 /// Time of the last engine event that was committed.
 const TOLD_UNTIL: &str = "engine_events_until";
@@ -104,14 +105,11 @@ impl Store {
             insert(conn, sequence, known, draft, trace, now).await?;
         }
         upsert(conn, known).await?;
-        if *before == Some(known.state) {
+        if *before == Some(known.told()) {
             return Ok(());
         }
-        let payload = v1::ResourceChanged {
-            resource: Some(known.resource.clone().into()),
-            state: v1::ResourceState::from(known.state).into(),
-        };
-        let event = Event::new(self.site.clone(), known.resource.id.as_str(), now, trace.cloned(), &payload);
+        let key = known.resource.key.to_string();
+        let event = Event::new(self.site.clone(), key, now, trace.cloned(), &wire::changed(known));
         let event = event.map_err(|_| StoreError::Corrupt { what: "ResourceChanged" })?;
         outbox::put(conn, &event).await
     }
@@ -133,7 +131,7 @@ impl Store {
         }
         let mut reader = self.db.reader().await?;
         let ids: Vec<String> = on!(&mut reader.conn(), c =>
-            sqlx::query_scalar("SELECT id FROM resources").fetch_all(c).await)?;
+            sqlx::query_scalar("SELECT platform_id FROM resources").fetch_all(c).await)?;
         Ok(Some(ids.into_iter().collect()))
     }
 
@@ -143,29 +141,30 @@ impl Store {
         Ok(state::get(&mut reader.conn(), LISTED).await?.is_some())
     }
 
-    pub async fn resource(&self, id: &str) -> Result<Option<Known>, StoreError> {
+    pub async fn resource(&self, key: &ResourceKey) -> Result<Option<Known>, StoreError> {
         let mut reader = self.db.reader().await?;
         let row: Option<KnownRow> = on!(&mut reader.conn(), c =>
-            sqlx::query_as("SELECT known FROM resources WHERE id = $1").bind(clean(id)).fetch_optional(c).await)?;
+            sqlx::query_as("SELECT known FROM resources WHERE key = $1")
+                .bind(key.to_string()).fetch_optional(c).await)?;
         row.map(Known::try_from).transpose()
     }
 
-    /// Those that are still there, by id.
+    /// Those that are still there, by key.
     pub async fn resources(&self, page: &Page) -> Result<Vec<Known>, StoreError> {
         let mut reader = self.db.reader().await?;
         let rows: Vec<KnownRow> = on!(&mut reader.conn(), c => sqlx::query_as(
-            "SELECT known FROM resources WHERE NOT removed AND id > $1 ORDER BY id LIMIT $2")
+            "SELECT known FROM resources WHERE NOT removed AND key > $1 ORDER BY key LIMIT $2")
             .bind(page.after.as_deref().unwrap_or_default()).bind(page.size).fetch_all(c).await)?;
         rows.into_iter().map(Known::try_from).collect()
     }
 
     /// Facts before `before`, newest first; of one resource when it is given.
-    pub async fn facts(&self, resource: Option<&str>, before: i64, most: i64) -> Result<Vec<Fact>, StoreError> {
+    pub async fn facts(&self, resource: Option<&ResourceKey>, before: i64, most: i64) -> Result<Vec<Fact>, StoreError> {
         let mut reader = self.db.reader().await?;
         let rows: Vec<FactRow> = match resource {
-            Some(id) => on!(&mut reader.conn(), c => sqlx::query_as(
-                "SELECT sequence, trace, fact FROM facts WHERE resource_id = $1 AND sequence < $2 \
-                 ORDER BY sequence DESC LIMIT $3").bind(clean(id)).bind(before).bind(most).fetch_all(c).await)?,
+            Some(key) => on!(&mut reader.conn(), c => sqlx::query_as(
+                "SELECT sequence, trace, fact FROM facts WHERE resource = $1 AND sequence < $2 \
+                 ORDER BY sequence DESC LIMIT $3").bind(key.to_string()).bind(before).bind(most).fetch_all(c).await)?,
             None => on!(&mut reader.conn(), c => sqlx::query_as(
                 "SELECT sequence, trace, fact FROM facts WHERE sequence < $1 ORDER BY sequence DESC LIMIT $2")
                 .bind(before).bind(most).fetch_all(c).await)?,
@@ -265,17 +264,17 @@ async fn insert(
         observation,
     };
     on!(conn, c => sqlx::query(
-        "INSERT INTO facts (sequence, resource_id, recorded_at, trace, fact) VALUES ($1, $2, $3, $4, $5)")
-        .bind(sequence).bind(&known.resource.id).bind(now.micros()).bind(trace.map(ToString::to_string))
+        "INSERT INTO facts (sequence, resource, recorded_at, trace, fact) VALUES ($1, $2, $3, $4, $5)")
+        .bind(sequence).bind(known.resource.key.to_string()).bind(now.micros()).bind(trace.map(ToString::to_string))
         .bind(to_json(&fact)).execute(c).await.map(drop))?;
     Ok(())
 }
 
 async fn upsert(conn: &mut Conn<'_>, known: &Known) -> Result<(), StoreError> {
     on!(conn, c => sqlx::query(
-        "INSERT INTO resources (id, removed, observed_at, known) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (id) DO UPDATE SET removed = $2, observed_at = $3, known = $4")
-        .bind(&known.resource.id).bind(known.state == ResourceState::Removed).bind(known.observed_at.micros())
+        "INSERT INTO resources (key, platform_id, removed, observed_at, known) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT (key) DO UPDATE SET removed = $3, observed_at = $4, known = $5")
+        .bind(known.resource.key.to_string()).bind(known.resource.id()).bind(known.state == ResourceState::Removed).bind(known.observed_at.micros())
         .bind(to_json(known)).execute(c).await.map(drop))?;
     Ok(())
 }

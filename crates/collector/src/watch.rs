@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, StreamExt};
 use overseer_contract::TraceParent;
-use overseer_model::{FactSource, Site, Timestamp};
+use overseer_model::{FactSource, ResourceRef, Timestamp};
 use overseer_provider_port::{Happening, Observe, ObserveError, Snapshot, What};
 use overseer_runtime::{Base, Dependency, Health, telemetry};
 use tokio::time::{Interval, MissedTickBehavior};
@@ -35,7 +35,6 @@ type Events = futures::stream::ReadyChunks<BoxStream<'static, Result<Happening, 
 type Listing = BoxFuture<'static, Result<Vec<Snapshot>, ObserveError>>;
 
 pub struct Watch {
-    site: Site,
     observe: Arc<dyn Observe>,
     health: Health,
     listing_every: Duration,
@@ -49,7 +48,6 @@ pub struct Watch {
 impl Watch {
     pub fn new(base: &Base, observe: Arc<dyn Observe>, memory: Memory, listing_every: Duration) -> Self {
         Self {
-            site: base.site.clone(),
             looks: Looks::new(observe.clone()),
             observe,
             health: base.health.clone(),
@@ -143,13 +141,12 @@ impl Watch {
         let traced: Vec<_> = happenings
             .iter()
             .map(|happening| {
-                let Happening { resource_id, name, at, what } = happening;
-                let span = tracing::info_span!("engine_event", resource = %resource_id, name, at = at.micros(), ?what);
+                let Happening { resource: ResourceRef { key, name }, at, what } = happening;
+                let span = tracing::info_span!("engine_event", resource = %key, name, at = at.micros(), ?what);
                 let trace = span.in_scope(telemetry::current_trace);
                 (happening, span, trace)
             })
             .collect();
-        let site = &self.site;
         self.memory
             .commit(|memory| {
                 let mut batch = Batch { told_until: happenings.last().map(|last| last.at), ..Batch::default() };
@@ -157,9 +154,9 @@ impl Watch {
                     let newest = batch.changes.iter().rev().map(|(change, _)| &change.known);
                     let known = newest
                         .into_iter()
-                        .find(|known| known.resource.id == happening.resource_id)
-                        .or_else(|| memory.known(&happening.resource_id));
-                    let change = decide::on_happening(known, happening, site);
+                        .find(|known| known.resource.key == happening.resource.key)
+                        .or_else(|| memory.known(happening.resource.id()));
+                    let change = decide::on_happening(known, happening);
                     batch.changes.extend(change.map(|change| (change, trace.clone())));
                 }
                 batch
@@ -168,7 +165,7 @@ impl Watch {
         for (happening, _, trace) in traced {
             if wants_look(happening.what) {
                 let ask = Ask { source: FactSource::Inspection, confirm: None, trace };
-                self.looks.ask(&happening.resource_id, ask, self.memory.turn());
+                self.looks.ask(happening.resource.id(), ask, self.memory.turn());
             }
         }
         Ok(())
@@ -241,8 +238,8 @@ impl Watch {
             .commit(|memory| {
                 let sights = snapshots.iter().map(|snapshot| {
                     // There is nothing to be compared with: what is found is how things are.
-                    let confirmed = first && memory.known(&snapshot.resource.id).is_none();
-                    memory.meaning(&snapshot.resource.id, begun, Some(snapshot), confirmed, FactSource::Listing, now)
+                    let confirmed = first && memory.known(snapshot.resource.id()).is_none();
+                    memory.meaning(snapshot.resource.id(), begun, Some(snapshot), confirmed, FactSource::Listing, now)
                 });
                 let changes = sights.filter_map(|meaning| match meaning {
                     Meaning::Change(change) => Some((*change, trace.clone())),
@@ -258,7 +255,7 @@ impl Watch {
     /// Looks closer at whatever the listing shows that no event has told.
     fn make_sure(&mut self, begun: u64, snapshots: &[Snapshot], trace: Option<&TraceParent>, now: Timestamp) {
         let listed: HashMap<&str, &Snapshot> =
-            snapshots.iter().map(|snapshot| (snapshot.resource.id.as_str(), snapshot)).collect();
+            snapshots.iter().map(|snapshot| (snapshot.resource.id(), snapshot)).collect();
         let ids = self.memory.ids().chain(listed.keys().copied());
         let unsure: HashSet<String> = ids
             .filter(|id| {

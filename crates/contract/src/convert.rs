@@ -52,8 +52,9 @@ macro_rules! plain_enum {
         }
     };
 }
-plain_enum!(model::Provider, Provider, "provider": Docker);
-plain_enum!(model::ResourceKind, ResourceKind, "kind": Container);
+plain_enum!(model::Provider, Provider, "provider": Docker Proxmox);
+plain_enum!(model::ResourceKind, ResourceKind, "kind": Container Vm);
+plain_enum!(model::Presence, Presence, "presence": Present Gone Unknown);
 plain_enum!(model::ResourceState, ResourceState, "state": Created Running Paused Restarting Exited Removed Unknown);
 plain_enum!(model::Health, Health, "health": Unchecked Starting Healthy Unhealthy);
 plain_enum!(model::FactSource, FactSource, "source": Event Listing Inspection);
@@ -61,6 +62,7 @@ plain_enum!(model::ExitCause, ExitCause, "cause": Own Requested);
 plain_enum!(model::AfterExit, AfterExit, "after": Restarts StaysDown Unknown);
 plain_enum!(model::Risk, Risk, "risk": D1 D2 D3 D4);
 plain_enum!(model::Verdict, Verdict, "verdict": Passed Failed Inconclusive);
+plain_enum!(model::Capability, Capability, "capability": Restart Start Stop);
 plain_enum!(model::Role, Role, "role": Viewer Operator Approver Admin);
 
 /// The model's value of an enum field as prost keeps it.
@@ -75,12 +77,14 @@ fn write<W: From<M> + Into<i32>, M>(value: M) -> i32 {
 
 impl From<model::ResourceRef> for v1::ResourceRef {
     fn from(value: model::ResourceRef) -> Self {
-        let model::ResourceRef { site, provider, kind, id, name } = value;
+        let model::ResourceRef { key: model::ResourceKey { site, uri }, name } = value;
+        let model::Uri { source: model::Source { provider, instance }, kind, id } = uri;
         Self {
             site: site.into(),
             provider: write::<v1::Provider, _>(provider),
+            instance: instance.into(),
             kind: write::<v1::ResourceKind, _>(kind),
-            id,
+            id: id.into(),
             name,
         }
     }
@@ -88,17 +92,17 @@ impl From<model::ResourceRef> for v1::ResourceRef {
 impl TryFrom<v1::ResourceRef> for model::ResourceRef {
     type Error = BadWire;
     fn try_from(value: v1::ResourceRef) -> Result<Self, BadWire> {
-        let v1::ResourceRef { site, provider, kind, id, name } = value;
-        if id.is_empty() {
-            return Err(BadWire { field: "resource.id" });
-        }
-        Ok(Self {
-            site: site.parse().map_err(|_| BadWire { field: "resource.site" })?,
+        let v1::ResourceRef { site, provider, instance, kind, id, name } = value;
+        let source = model::Source {
             provider: read::<v1::Provider, _>(provider, "resource.provider")?,
+            instance: instance.parse().map_err(|_| BadWire { field: "resource.instance" })?,
+        };
+        let uri = model::Uri {
+            source,
             kind: read::<v1::ResourceKind, _>(kind, "resource.kind")?,
-            id,
-            name,
-        })
+            id: id.parse().map_err(|_| BadWire { field: "resource.id" })?,
+        };
+        Ok(Self { key: uri.at(site.parse().map_err(|_| BadWire { field: "resource.site" })?), name })
     }
 }
 
@@ -182,9 +186,16 @@ impl TryFrom<v1::Fact> for model::Fact {
 
 impl From<model::Action> for v1::Action {
     fn from(value: model::Action) -> Self {
+        use v1::action::Template;
         let template = match value {
             model::Action::RestartResource { target } => {
-                v1::action::Template::RestartResource(v1::RestartResource { target: Some(target.into()) })
+                Template::RestartResource(v1::RestartResource { target: Some(target.into()) })
+            }
+            model::Action::StartResource { target } => {
+                Template::StartResource(v1::StartResource { target: Some(target.into()) })
+            }
+            model::Action::StopResource { target } => {
+                Template::StopResource(v1::StopResource { target: Some(target.into()) })
             }
         };
         Self { template: Some(template) }
@@ -193,10 +204,56 @@ impl From<model::Action> for v1::Action {
 impl TryFrom<v1::Action> for model::Action {
     type Error = BadWire;
     fn try_from(value: v1::Action) -> Result<Self, BadWire> {
+        use v1::action::Template;
+        let target = |target: Option<v1::ResourceRef>| required(target, "action.target")?.try_into();
         match required(value.template, "action.template")? {
-            v1::action::Template::RestartResource(v1::RestartResource { target }) => {
-                Ok(Self::RestartResource { target: required(target, "action.target")?.try_into()? })
+            Template::RestartResource(v1::RestartResource { target: of }) => {
+                Ok(Self::RestartResource { target: target(of)? })
             }
+            Template::StartResource(v1::StartResource { target: of }) => {
+                Ok(Self::StartResource { target: target(of)? })
+            }
+            Template::StopResource(v1::StopResource { target: of }) => Ok(Self::StopResource { target: target(of)? }),
+        }
+    }
+}
+
+impl From<model::Precondition> for v1::Precondition {
+    fn from(value: model::Precondition) -> Self {
+        use v1::precondition::Condition;
+        let condition = match value {
+            model::Precondition::State { any_of } => Condition::State(v1::StatePrecondition {
+                any_of: any_of.into_iter().map(write::<v1::ResourceState, _>).collect(),
+            }),
+        };
+        Self { condition: Some(condition) }
+    }
+}
+
+impl From<model::Subject> for v1::Subject {
+    fn from(value: model::Subject) -> Self {
+        use v1::subject::Of;
+        let of = match value {
+            model::Subject::Incident(id) => Of::IncidentId(id.to_string()),
+            model::Subject::Request(id) => Of::RequestId(id.to_string()),
+            model::Subject::Schedule(id) => Of::ScheduleRunId(id.to_string()),
+            model::Subject::Agent(id) => Of::AgentRunId(id.to_string()),
+            model::Subject::Undo(id) => Of::UndoneStepId(id.to_string()),
+        };
+        Self { of: Some(of) }
+    }
+}
+impl TryFrom<v1::Subject> for model::Subject {
+    type Error = BadWire;
+    fn try_from(value: v1::Subject) -> Result<Self, BadWire> {
+        use v1::subject::Of;
+        let bad = |_| BadWire { field: "subject" };
+        match required(value.of, "subject")? {
+            Of::IncidentId(id) => id.parse().map(Self::Incident).map_err(bad),
+            Of::RequestId(id) => id.parse().map(Self::Request).map_err(bad),
+            Of::ScheduleRunId(id) => id.parse().map(Self::Schedule).map_err(bad),
+            Of::AgentRunId(id) => id.parse().map(Self::Agent).map_err(bad),
+            Of::UndoneStepId(id) => id.parse().map(Self::Undo).map_err(bad),
         }
     }
 }
@@ -210,13 +267,7 @@ mod tests {
         let fact = model::Fact {
             id: model::FactId::fresh(),
             sequence: 7,
-            resource: model::ResourceRef {
-                site: "home".parse().unwrap(),
-                provider: model::Provider::Docker,
-                kind: model::ResourceKind::Container,
-                id: "abc".into(),
-                name: "web".into(),
-            },
+            resource: model::ResourceRef { key: "home/docker://local/abc".parse().unwrap(), name: "web".into() },
             observed_at: model::Timestamp::from_micros(-1),
             source: model::FactSource::Event,
             observation: model::Observation::Exit {

@@ -1,25 +1,27 @@
 //! A person's yes or no. It is personal, single-use, expires, and binds to the digest of the exact plan and to the
 //! target as it is now; anything else is refused and changes nothing.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use overseer_contract::to_timestamp;
 use overseer_contract::v1 as pb;
-use overseer_model::{Actor, ApprovalId, Digest, PlanId, Timestamp};
+use overseer_model::{Actor, ApprovalId, Digest, Fingerprint, PlanId, ResourceKey, Timestamp};
 use overseer_runtime::{Base, Code, Problem};
 use overseer_storage::{Conn, audit};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::Notify;
 
-use crate::plan::{self, Approval, Plan, PlanState, StepEvent, StepState};
-use crate::store::{self, Kept};
-use crate::targets::{Target, Targets};
+use crate::plan::{self, Approval, Plan, PlanState};
+use crate::step::{StepEvent, StepState};
+use crate::store::{self, StoredPlan};
+use crate::targets::{Inventory, Located};
 use crate::wire;
 
 pub struct Approvals {
     pub base: Base,
-    pub targets: Targets,
+    pub inventory: Inventory,
     pub approved: Arc<Notify>,
     /// How long an approval is good.
     pub valid: Duration,
@@ -30,40 +32,39 @@ impl Approvals {
     /// When the plan is unknown, changed, no longer waiting, its target is another or cannot be looked at.
     pub async fn approve(&self, id: PlanId, digest: &str, actor: &Actor) -> Result<Plan, Problem> {
         let approver = person(actor)?;
-        let target = self.target_of(id).await?;
+        let targets = self.targets_of(id).await?;
         let now = Timestamp::now();
         let mut tx = self.base.db.begin_write().await?;
-        let kept = store::load_for_update(&mut tx.conn(), id).await?.ok_or_else(unknown)?;
-        check(&kept.plan, digest, target)?;
-        let mut next = kept.plan.clone();
-        for step in &kept.plan.steps {
+        let stored = store::load_for_update(&mut tx.conn(), id).await?.ok_or_else(unknown)?;
+        check(&stored.plan, digest, &targets)?;
+        let mut next = stored.plan.clone();
+        for step in &stored.plan.steps {
             let approval = Approval {
                 id: ApprovalId::fresh(),
-                step: step.id,
-                plan_digest: kept.plan.digest,
+                plan_digest: stored.plan.digest,
                 action: step.action.clone(),
-                target: kept.plan.target,
-                policy_version: kept.plan.policy_version.clone(),
+                target: step.target,
+                policy_version: stored.plan.policy_version.clone(),
                 approver: approver.to_owned(),
                 approved_at: now,
-                expires_at: now + self.valid,
+                valid: self.valid,
                 nonce: nonce()?,
             };
-            store::insert_approval(&mut tx.conn(), &approval, &kept.plan.target_id).await?;
-            next = plan::advance(&next, step.id, StepEvent::Approved, now).ok_or_else(|| settled(&kept.plan))?;
+            store::insert_approval(&mut tx.conn(), step.id, &approval).await?;
+            next = plan::advance(&next, step.id, StepEvent::Approved, now).ok_or_else(|| settled(&stored.plan))?;
         }
         store::save(&mut tx.conn(), &next).await?;
-        let (object, detail) = (id.to_string(), kept.plan.digest.to_string());
+        let (object, detail) = (id.to_string(), stored.plan.digest.to_string());
         let record =
             audit::Record { at: now, actor: approver, action: "plan.approved", object: &object, detail: &detail };
         audit::append(&mut tx.conn(), &record).await?;
         let granted = pb::ApprovalGranted {
             plan_id: id.to_string(),
-            incident_id: kept.plan.incident.to_string(),
+            subject: Some(stored.plan.subject.into()),
             approved_by: approver.to_owned(),
             expires_at: Some(to_timestamp(now + self.valid)),
         };
-        announce(&mut tx.conn(), &kept, now, &granted).await?;
+        announce(&mut tx.conn(), &stored, now, &granted).await?;
         tx.commit().await?;
         overseer_runtime::fault_point!("control_plane_approved");
         self.base.relay.wake();
@@ -77,47 +78,65 @@ impl Approvals {
         let denier = person(actor)?;
         let now = Timestamp::now();
         let mut tx = self.base.db.begin_write().await?;
-        let kept = store::load_for_update(&mut tx.conn(), id).await?.ok_or_else(unknown)?;
-        let waiting = kept.plan.steps.iter().find(|step| step.state == StepState::AwaitingApproval);
+        let stored = store::load_for_update(&mut tx.conn(), id).await?.ok_or_else(unknown)?;
+        let waiting = stored.plan.steps.iter().find(|step| step.state == StepState::AwaitingApproval);
         let next = waiting
-            .filter(|_| kept.plan.state == PlanState::Ready)
-            .and_then(|step| plan::advance(&kept.plan, step.id, StepEvent::Denied, now))
-            .ok_or_else(|| settled(&kept.plan))?;
+            .filter(|_| stored.plan.state == PlanState::Ready)
+            .and_then(|step| plan::advance(&stored.plan, step.id, StepEvent::Denied, now))
+            .ok_or_else(|| settled(&stored.plan))?;
         store::save(&mut tx.conn(), &next).await?;
         let object = id.to_string();
         let record = audit::Record { at: now, actor: denier, action: "plan.denied", object: &object, detail: "" };
         audit::append(&mut tx.conn(), &record).await?;
         let denied = pb::ApprovalDenied {
             plan_id: id.to_string(),
-            incident_id: kept.plan.incident.to_string(),
+            subject: Some(stored.plan.subject.into()),
             denied_by: denier.to_owned(),
         };
-        announce(&mut tx.conn(), &kept, now, &denied).await?;
-        announce(&mut tx.conn(), &kept, now, &wire::finished(&next)).await?;
+        announce(&mut tx.conn(), &stored, now, &denied).await?;
+        announce(&mut tx.conn(), &stored, now, &wire::finished(&next)).await?;
         tx.commit().await?;
         self.base.relay.wake();
         Ok(next)
     }
 
-    /// The target of a plan as the inventory knows it now.
-    async fn target_of(&self, id: PlanId) -> Result<Target, Problem> {
-        let kept = {
+    /// The targets of a plan as the inventory knows them now.
+    async fn targets_of(&self, id: PlanId) -> Result<HashMap<ResourceKey, Fingerprint>, Problem> {
+        let stored = {
             let mut reader = self.base.db.reader().await?;
             store::load(&mut reader.conn(), id).await?.ok_or_else(unknown)?
         };
-        self.targets.look(&kept.plan.target_id).await.map_err(|status| {
-            tracing::warn!(%status, "the inventory does not answer");
-            Problem::new(
-                Code::Unavailable,
-                "the target cannot be looked at now, so nothing can be approved; nothing was changed",
-                "see that the collector runs (/readyz?verbose), then approve again",
-            )
-        })
+        let mut found = HashMap::new();
+        for step in &stored.plan.steps {
+            let target = step.action.target();
+            if found.contains_key(&target.key) {
+                continue;
+            }
+            let located = self.inventory.locate(target).await.unwrap_or_else(|status| {
+                tracing::warn!(%status, "the inventory did not answer");
+                Located::Unknown
+            });
+            match located {
+                Located::Present(fingerprint) => drop(found.insert(target.key.clone(), fingerprint)),
+                Located::Gone => {}
+                Located::Unknown => return Err(unseen(&target.key)),
+            }
+        }
+        Ok(found)
     }
 }
 
+/// Nothing is concluded from a target that cannot be inspected.
+fn unseen(target: &ResourceKey) -> Problem {
+    Problem::new(
+        Code::Unavailable,
+        format!("the target {target} cannot be inspected now, so nothing can be approved; nothing was changed"),
+        "check that the collector and the platform are reachable (/readyz?verbose), then approve again",
+    )
+}
+
 /// Only a person approves.
-fn person(actor: &Actor) -> Result<&str, Problem> {
+pub fn person(actor: &Actor) -> Result<&str, Problem> {
     match actor {
         Actor::User { name, .. } => Ok(name),
         Actor::Anonymous | Actor::Service(_) => {
@@ -126,7 +145,8 @@ fn person(actor: &Actor) -> Result<&str, Problem> {
     }
 }
 
-fn check(plan: &Plan, digest: &str, target: Target) -> Result<(), Problem> {
+/// `targets` are those that are there.
+fn check(plan: &Plan, digest: &str, targets: &HashMap<ResourceKey, Fingerprint>) -> Result<(), Problem> {
     let stale = |what: &str| {
         Problem::new(
             Code::ApprovalStale,
@@ -150,8 +170,9 @@ fn check(plan: &Plan, digest: &str, target: Target) -> Result<(), Problem> {
     if plan.state != PlanState::Ready {
         return Err(settled(plan));
     }
-    if target != Target::There(plan.target) {
-        return Err(stale("the target is not the one that the plan was made for"));
+    let same = |step: &plan::Step| targets.get(&step.action.target().key) == Some(&step.target);
+    if !plan.steps.iter().all(same) {
+        return Err(stale("a target is not the one that the plan was made for"));
     }
     Ok(())
 }
@@ -164,7 +185,7 @@ fn settled(plan: &Plan) -> Problem {
     )
 }
 
-fn unknown() -> Problem {
+pub fn unknown() -> Problem {
     Problem::not_found("plan", "overseer plans")
 }
 
@@ -177,13 +198,13 @@ pub fn nonce() -> Result<String, Problem> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-async fn announce<P: overseer_contract::EventPayload>(
+pub async fn announce<P: overseer_contract::EventPayload>(
     conn: &mut Conn<'_>,
-    kept: &Kept,
+    stored: &StoredPlan,
     now: Timestamp,
     payload: &P,
 ) -> Result<(), Problem> {
-    wire::announce(conn, &kept.plan, kept.trace.as_ref(), now, payload).await.map_err(|error| {
+    wire::announce(conn, &stored.plan, stored.trace.as_ref(), now, payload).await.map_err(|error| {
         tracing::error!(error = &error as &dyn std::error::Error, "an event could not be written");
         Problem::new(Code::Internal, "Overseer failed; nothing was changed", "look at Overseer's log")
     })
@@ -191,28 +212,29 @@ async fn announce<P: overseer_contract::EventPayload>(
 
 #[cfg(test)]
 mod tests {
-    use overseer_model::Fingerprint;
-
     use super::*;
-    use crate::plan::tests::plan;
+    use crate::plan::tests::{fingerprint, plan, resource};
 
     #[test]
-    fn only_the_exact_plan_on_the_exact_target_can_be_approved() {
-        let good = plan(1);
-        let (digest, there) = (good.digest.to_string(), Target::There(good.target));
-        let code = |plan: &Plan, digest: &str, target| check(plan, digest, target).err().map(|problem| problem.code);
-        assert_eq!(code(&good, &digest, there), None);
-        assert_eq!(code(&good, "x", there), Some(Code::SchemaInvalid));
-        assert_eq!(code(&good, &Digest::of(b"x").to_string(), there), Some(Code::ApprovalStale));
-        assert_eq!(code(&good, &digest, Target::Gone), Some(Code::ApprovalStale));
-        let other = Target::There(Fingerprint(Digest::of(b"other")));
-        assert_eq!(code(&good, &digest, other), Some(Code::ApprovalStale));
+    fn only_the_exact_plan_on_the_exact_targets_can_be_approved() {
+        let good = plan(2);
+        let digest = good.digest.to_string();
+        let there = HashMap::from([(resource().key, fingerprint("target"))]);
+        let code = |plan: &Plan, digest: &str, targets: &HashMap<_, _>| {
+            check(plan, digest, targets).err().map(|problem| problem.code)
+        };
+        assert_eq!(code(&good, &digest, &there), None);
+        assert_eq!(code(&good, "x", &there), Some(Code::SchemaInvalid));
+        assert_eq!(code(&good, &Digest::of(b"x").to_string(), &there), Some(Code::ApprovalStale));
+        assert_eq!(code(&good, &digest, &HashMap::new()), Some(Code::ApprovalStale));
+        let other = HashMap::from([(resource().key, fingerprint("other"))]);
+        assert_eq!(code(&good, &digest, &other), Some(Code::ApprovalStale));
         let mut tampered = good.clone();
-        tampered.target_id = "another container".into();
-        assert_eq!(code(&tampered, &digest, there), Some(Code::ApprovalStale));
+        tampered.steps[1].target = fingerprint("another container");
+        assert_eq!(code(&tampered, &digest, &there), Some(Code::ApprovalStale));
         let mut done = good;
         done.state = PlanState::Succeeded;
-        assert_eq!(code(&done, &digest, there), Some(Code::Conflict));
+        assert_eq!(code(&done, &digest, &there), Some(Code::Conflict));
     }
 
     #[test]

@@ -6,16 +6,17 @@ use std::time::{Duration, Instant};
 
 use overseer_contract::to_timestamp;
 use overseer_contract::v1 as pb;
-use overseer_model::{PlanId, StepId, Timestamp};
-use overseer_permit::{Claims, Signer, TICKET_LIFE};
+use overseer_model::{PlanId, Timestamp};
+use overseer_permit::{CLAIMS_VERSION, Claims, Signer, TICKET_LIFE};
 use overseer_runtime::{ApplyError, Base, Task, fault_point};
 use overseer_storage::{Tx, audit};
 use tokio::sync::Notify;
 
 use crate::approve::nonce;
-use crate::plan::{self, Approval, Plan, Step, StepEvent, StepState};
-use crate::store::{self, Kept};
-use crate::targets::{Target, Targets};
+use crate::plan::{self, Approval, Plan, Step};
+use crate::step::{StepEvent, StepState};
+use crate::store::{self, StoredPlan};
+use crate::targets::Target;
 use crate::wire;
 
 /// After a failed try, and for what no message told.
@@ -27,7 +28,6 @@ const SILENCE: Duration = Duration::from_secs(15 * 60);
 
 pub struct Dispatcher {
     pub base: Base,
-    pub targets: Targets,
     pub signer: Signer,
     pub approved: Arc<Notify>,
     /// The start of this process: what happened while it was away comes with a delay.
@@ -73,13 +73,12 @@ enum Due {
 }
 
 /// What time alone does to a step; `awake` is how long this process has listened.
-fn overdue(step: &Step, approval: &Approval, now: Timestamp, awake: Duration) -> Option<StepEvent> {
+fn overdue(plan: &Plan, step: &Step, now: Timestamp, awake: Duration) -> Option<StepEvent> {
+    let ends = plan.approval_ends(step)?;
     match step.state {
-        StepState::Approved if now >= approval.expires_at || step.attempt >= MOST_TICKETS => {
-            Some(StepEvent::ApprovalEnded)
-        }
+        StepState::Approved if now >= ends || step.attempt >= MOST_TICKETS => Some(StepEvent::ApprovalEnded),
         StepState::Dispatched | StepState::Acting | StepState::Verifying
-            if now >= approval.expires_at + SILENCE && awake >= SILENCE =>
+            if now >= ends + SILENCE && awake >= SILENCE =>
         {
             Some(StepEvent::InDoubt)
         }
@@ -97,11 +96,13 @@ fn overdue(step: &Step, approval: &Approval, now: Timestamp, awake: Duration) ->
     }
 }
 
-fn due(step: &Step, approval: &Approval, plan: &Plan, target: Target, now: Timestamp) -> Due {
+fn due(plan: &Plan, step: &Step, approval: &Approval, target: &Target, now: Timestamp) -> Due {
     match step.state {
-        StepState::Approved if !binds(approval, plan, step) || target != Target::There(approval.target) => {
+        StepState::Approved if !binds(approval, plan, step) || target.differs_from(step.target) => {
             Due::Move(StepEvent::Voided)
         }
+        // Nothing is decided on it; its approval ends by time.
+        StepState::Approved if *target == Target::Unknown => Due::Later(RETRY),
         StepState::Approved if step.attempt > 0 && now < plan.updated_at + pause(step.attempt) => {
             Due::Later((plan.updated_at + pause(step.attempt)).since(now))
         }
@@ -121,9 +122,8 @@ fn due(step: &Step, approval: &Approval, plan: &Plan, target: Target, now: Times
 
 /// Whether the approval was given for exactly this step of exactly this plan.
 fn binds(approval: &Approval, plan: &Plan, step: &Step) -> bool {
-    approval.step == step.id
-        && approval.action == step.action
-        && approval.target == plan.target
+    approval.action == step.action
+        && approval.target == step.target
         && approval.policy_version == plan.policy_version
         && approval.plan_digest == plan.digest
         && plan::digest(plan) == plan.digest
@@ -137,32 +137,30 @@ impl Dispatcher {
             store::running(&mut reader.conn()).await?
         };
         let mut outcome = Ok(SWEEP);
-        for Kept { plan, .. } in running {
+        for id in running {
             // One plan that is stuck must not stop the others.
-            let one = self.one(plan.id, &plan.target_id).await;
+            let one = self.one(id).await;
             outcome = outcome.and_then(|wait| Ok(wait.min(one?)));
         }
         outcome
     }
 
-    async fn one(&self, id: PlanId, target_id: &str) -> Result<Duration, ApplyError> {
-        let target = self.targets.look(target_id).await;
+    async fn one(&self, id: PlanId) -> Result<Duration, ApplyError> {
         let now = Timestamp::now();
         let mut tx = self.base.db.begin_write().await?;
-        let Some(kept) = store::load_for_update(&mut tx.conn(), id).await? else { return Ok(SWEEP) };
-        let under_way = kept.plan.steps.iter().find(|step| step.state != StepState::Passed);
-        let Some(step) = plan::next_to_dispatch(&kept.plan).or(under_way).cloned() else { return Ok(SWEEP) };
-        let Some(approval) = store::approval_of(&mut tx.conn(), step.id).await? else { return Ok(SWEEP) };
-        let due = match overdue(&step, &approval, now, self.started.elapsed()) {
+        let Some(stored) = store::load_for_update(&mut tx.conn(), id).await? else { return Ok(SWEEP) };
+        let Some(step) = plan::under_way(&stored.plan).cloned() else { return Ok(SWEEP) };
+        let Some(approval) = step.approval.clone() else { return Ok(SWEEP) };
+        let target = store::target(&mut tx.conn(), &step.action.target().key).await?;
+        let due = match overdue(&stored.plan, &step, now, self.started.elapsed()) {
             Some(event) => Due::Move(event),
-            // Time ends a step also while its target cannot be looked at.
-            None => due(&step, &approval, &kept.plan, target?, now),
+            None => due(&stored.plan, &step, &approval, &target, now),
         };
         match due {
             Due::Nothing => return Ok(SWEEP),
             Due::Later(wait) => return Ok(wait),
-            Due::Move(event) => self.end(&mut tx, &kept, &step, event, now).await?,
-            Due::Dispatch => self.dispatch(&mut tx, &kept, &step, &approval, now).await?,
+            Due::Move(event) => self.end(&mut tx, &stored, &step, event, now).await?,
+            Due::Dispatch => self.dispatch(&mut tx, &stored, &step, &approval, now).await?,
         }
         tx.commit().await?;
         fault_point!("control_plane_dispatched");
@@ -173,24 +171,28 @@ impl Dispatcher {
     async fn dispatch(
         &self,
         tx: &mut Tx,
-        kept: &Kept,
+        stored: &StoredPlan,
         step: &Step,
         approval: &Approval,
         now: Timestamp,
     ) -> Result<(), ApplyError> {
-        let Some(next) = plan::advance(&kept.plan, step.id, StepEvent::Dispatched, now) else { return Ok(()) };
+        let Some(next) = plan::advance(&stored.plan, step.id, StepEvent::Dispatched, now) else { return Ok(()) };
         let attempt = step.attempt.saturating_add(1);
+        let Some(ends) = stored.plan.approval_ends(step) else { return Ok(()) };
+        let site = step.action.target().site();
         let ticket = self.signer.sign(&Claims {
-            site: kept.plan.site.clone(),
+            version: CLAIMS_VERSION,
+            site: site.clone(),
             step: step.id,
-            plan: kept.plan.id,
-            incident: kept.plan.incident,
+            plan: stored.plan.id,
+            subject: stored.plan.subject,
             attempt,
             action: step.action.clone(),
             target: approval.target,
+            preconditions: step.preconditions.clone(),
             approval: approval.id,
             approved_by: approval.approver.clone(),
-            expires: (now + TICKET_LIFE).min(approval.expires_at),
+            expires: (now + TICKET_LIFE).min(ends),
             nonce: nonce().map_err(|problem| ApplyError::Refused(problem.into()))?,
         });
         store::save(&mut tx.conn(), &next).await?;
@@ -203,22 +205,23 @@ impl Dispatcher {
             detail: &detail,
         };
         audit::append(&mut tx.conn(), &record).await?;
-        let event =
-            pb::StepDispatched { step: Some(step_ref(&kept.plan, step.id, attempt)), ticket: ticket.into_wire() };
-        wire::announce(&mut tx.conn(), &next, kept.trace.as_ref(), now, &event).await
+        let step_ref = Some(step_ref(&stored.plan, step, attempt));
+        let event = pb::StepDispatched { step: step_ref, ticket: ticket.into_wire() };
+        // To the executor of the target's site.
+        wire::announce_at(&mut tx.conn(), site, &next, stored.trace.as_ref(), now, &event).await
     }
 
     async fn end(
         &self,
         tx: &mut Tx,
-        kept: &Kept,
+        stored: &StoredPlan,
         step: &Step,
         event: StepEvent,
         now: Timestamp,
     ) -> Result<(), ApplyError> {
-        let Some(next) = plan::advance(&kept.plan, step.id, event, now) else { return Ok(()) };
+        let Some(next) = plan::advance(&stored.plan, step.id, event, now) else { return Ok(()) };
         store::save(&mut tx.conn(), &next).await?;
-        let (object, detail) = (step.id.to_string(), format!("{event:?}"));
+        let (object, detail) = (step.id.to_string(), event.as_str().to_owned());
         let record = audit::Record {
             at: now,
             actor: "service:control-plane",
@@ -227,94 +230,105 @@ impl Dispatcher {
             detail: &detail,
         };
         audit::append(&mut tx.conn(), &record).await?;
-        let (conn, trace) = (&mut tx.conn(), kept.trace.as_ref());
+        let (conn, trace) = (&mut tx.conn(), stored.trace.as_ref());
         if event == StepEvent::InDoubt {
             let detail = "the executor did not say what became of it".to_owned();
             let at = Some(to_timestamp(now));
-            let doubt = pb::StepInDoubt { step: Some(step_ref(&next, step.id, step.attempt)), detail, at };
+            let doubt = pb::StepInDoubt { step: Some(step_ref(&next, step, step.attempt)), detail, at };
             wire::announce(conn, &next, trace, now, &doubt).await?;
         }
         wire::announce(conn, &next, trace, now, &wire::finished(&next)).await
     }
 }
 
-fn step_ref(plan: &Plan, step: StepId, attempt: u32) -> pb::StepRef {
+fn step_ref(plan: &Plan, step: &Step, attempt: u32) -> pb::StepRef {
     pb::StepRef {
-        step_id: step.to_string(),
+        step_id: step.id.to_string(),
         plan_id: plan.id.to_string(),
-        incident_id: plan.incident.to_string(),
+        subject: Some(plan.subject.into()),
         attempt,
+        action: Some(step.action.clone().into()),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use overseer_model::{ApprovalId, Digest, Fingerprint};
+    use overseer_model::{Action, Fingerprint, Verdict};
 
     use super::*;
-    use crate::plan::tests::plan;
+    use crate::plan::tests::{approved, carried_out, fingerprint, resource};
+    use crate::targets::TargetRecord;
 
-    fn approved() -> (Plan, Approval) {
-        let now = Timestamp::from_micros(10);
-        let plan = plan(1);
-        let plan = plan::advance(&plan, plan.steps[0].id, StepEvent::Approved, now).unwrap();
-        let approval = Approval {
-            id: ApprovalId::fresh(),
-            step: plan.steps[0].id,
-            plan_digest: plan.digest,
-            action: plan.steps[0].action.clone(),
-            target: plan.target,
-            policy_version: plan.policy_version.clone(),
-            approver: "token:admin".into(),
-            approved_at: now,
-            expires_at: now + Duration::from_secs(900),
-            nonce: "n".into(),
-        };
-        (plan, approval)
+    const APPROVED_AT: Timestamp = Timestamp::from_micros(10);
+
+    fn present(fingerprint: Fingerprint) -> Target {
+        Target::Present(TargetRecord { fingerprint, capabilities: Vec::new(), started_by_request_at: None })
+    }
+
+    fn same() -> Target {
+        present(fingerprint("target"))
+    }
+
+    /// What is due for the plan's first step.
+    fn due_first(plan: &Plan, target: &Target, now: Timestamp) -> Due {
+        due(plan, &plan.steps[0], plan.steps[0].approval.as_ref().unwrap(), target, now)
     }
 
     #[test]
     fn a_ticket_needs_a_good_approval_the_same_plan_and_the_same_target() {
-        let (plan, approval) = approved();
-        let (step, there) = (&plan.steps[0], Target::There(plan.target));
-        let now = approval.approved_at;
-        assert_eq!(due(step, &approval, &plan, there, now), Due::Dispatch);
-        let ended = Some(StepEvent::ApprovalEnded);
-        assert_eq!(overdue(step, &approval, approval.expires_at, Duration::ZERO), ended);
-        assert_eq!(overdue(step, &approval, now, SILENCE), None);
-        let again = Step { attempt: MOST_TICKETS, ..step.clone() };
-        assert_eq!(overdue(&again, &approval, now, Duration::ZERO), ended);
+        let plan = approved(1, APPROVED_AT);
+        assert_eq!(due_first(&plan, &same(), APPROVED_AT), Due::Dispatch);
         let void = Due::Move(StepEvent::Voided);
-        assert_eq!(due(step, &approval, &plan, Target::Gone, now), void);
-        let other = Target::There(Fingerprint(Digest::of(b"other")));
-        assert_eq!(due(step, &approval, &plan, other, now), void);
+        assert_eq!(due_first(&plan, &Target::Gone, APPROVED_AT), void);
+        assert_eq!(due_first(&plan, &present(fingerprint("other")), APPROVED_AT), void);
         let mut tampered = plan.clone();
-        tampered.target_id = "another".into();
-        assert_eq!(due(&tampered.steps[0], &approval, &tampered, there, now), void);
+        tampered.steps[0].action = Action::StopResource { target: resource() };
+        assert_eq!(due_first(&tampered, &same(), APPROVED_AT), void);
+        let mut tampered = plan;
+        tampered.steps[0].preconditions.clear();
+        tampered.policy_version = "none".into();
+        assert_eq!(due_first(&tampered, &same(), APPROVED_AT), void);
+    }
+
+    #[test]
+    fn a_target_of_which_nothing_is_known_is_waited_for() {
+        let plan = approved(1, APPROVED_AT);
+        assert_eq!(due_first(&plan, &Target::Unknown, APPROVED_AT), Due::Later(RETRY));
+    }
+
+    #[test]
+    fn an_approval_ends_by_time_or_after_too_many_tickets_and_each_step_has_its_own() {
+        let plan = approved(2, APPROVED_AT);
+        let ends = plan.approval_ends(&plan.steps[0]).unwrap();
+        let ended = Some(StepEvent::ApprovalEnded);
+        assert_eq!(overdue(&plan, &plan.steps[0], ends, Duration::ZERO), ended);
+        assert_eq!(overdue(&plan, &plan.steps[0], APPROVED_AT, SILENCE), None);
+        let again = Step { attempt: MOST_TICKETS, ..plan.steps[0].clone() };
+        assert_eq!(overdue(&plan, &again, APPROVED_AT, Duration::ZERO), ended);
+        let later = carried_out(&plan, 1, Verdict::Passed, ends);
+        assert_eq!(overdue(&later, &later.steps[1], ends, SILENCE), None, "its time begins with its turn");
     }
 
     #[test]
     fn a_step_that_came_back_waits_before_its_next_ticket() {
-        let (plan, approval) = approved();
-        let now = approval.approved_at;
-        let sent = plan::advance(&plan, plan.steps[0].id, StepEvent::Dispatched, now).unwrap();
-        let back = plan::advance(&sent, plan.steps[0].id, StepEvent::Returned, now).unwrap();
-        let (step, there) = (&back.steps[0], Target::There(back.target));
+        let plan = approved(1, APPROVED_AT);
+        let sent = plan::advance(&plan, plan.steps[0].id, StepEvent::Dispatched, APPROVED_AT).unwrap();
+        let back = plan::advance(&sent, plan.steps[0].id, StepEvent::Returned, APPROVED_AT).unwrap();
         let second = Duration::from_secs(1);
-        assert_eq!(due(step, &approval, &back, there, now), Due::Later(second));
-        assert_eq!(due(step, &approval, &back, there, now + second), Due::Dispatch);
+        assert_eq!(due_first(&back, &same(), APPROVED_AT), Due::Later(second));
+        assert_eq!(due_first(&back, &same(), APPROVED_AT + second), Due::Dispatch);
         assert_eq!(pause(40), Duration::from_secs(30));
     }
 
     #[test]
-    fn a_step_without_a_word_for_long_is_in_doubt() {
-        let (plan, approval) = approved();
-        let plan = plan::advance(&plan, plan.steps[0].id, StepEvent::Dispatched, approval.approved_at).unwrap();
-        let (step, there) = (&plan.steps[0], Target::There(plan.target));
-        assert_eq!(due(step, &approval, &plan, there, approval.expires_at), Due::Nothing);
-        let late = approval.expires_at + SILENCE;
-        assert_eq!(overdue(step, &approval, late, SILENCE), Some(StepEvent::InDoubt));
-        let just_awake = overdue(step, &approval, late, Duration::ZERO);
-        assert_eq!(just_awake, None, "what was said while it slept is read first");
+    fn a_step_without_a_report_for_long_is_in_doubt() {
+        let plan = approved(1, APPROVED_AT);
+        let plan = plan::advance(&plan, plan.steps[0].id, StepEvent::Dispatched, APPROVED_AT).unwrap();
+        let ends = plan.approval_ends(&plan.steps[0]).unwrap();
+        assert_eq!(due_first(&plan, &same(), ends), Due::Nothing);
+        let late = ends + SILENCE;
+        assert_eq!(overdue(&plan, &plan.steps[0], late, SILENCE), Some(StepEvent::InDoubt));
+        let just_awake = overdue(&plan, &plan.steps[0], late, Duration::ZERO);
+        assert_eq!(just_awake, None, "what was reported while it slept is read first");
     }
 }

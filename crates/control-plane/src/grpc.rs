@@ -5,12 +5,13 @@ use overseer_contract::v1 as pb;
 use overseer_contract::v1::audit_service_server::AuditService;
 use overseer_contract::v1::chain_service_client::ChainServiceClient;
 use overseer_contract::v1::plan_service_server::PlanService;
-use overseer_model::{Actor, PlanId, ServiceName, Timestamp};
-use overseer_runtime::{Page, Peers, Problem, actor_of, caller};
+use overseer_model::{Actor, PlanId, ServiceName, StepId, Subject, Timestamp};
+use overseer_runtime::{Code, Page, Peers, Problem, actor_of, caller};
 use overseer_storage::{Db, StoreError, audit};
 use tonic::{Request, Response, Status};
 
 use crate::approve::Approvals;
+use crate::store::StoredPlan;
 use crate::{store, wire};
 
 pub struct Plans {
@@ -26,13 +27,14 @@ impl PlanService for Plans {
     ) -> Result<Response<pb::ListPlansResponse>, Status> {
         let pb::ListPlansRequest { page_size, page_token, state, incident_id } = request.into_inner();
         let page = Page::of(page_size, &page_token)?;
+        let incident = incident_filter(&incident_id)?;
         let listed = async {
             let mut reader = self.db.reader().await?;
-            store::list(&mut reader.conn(), wire::state_filter(state), &incident_id, &page).await
+            store::list(&mut reader.conn(), wire::state_filter(state), incident, &page).await
         };
         let plans = listed.await.map_err(Problem::from)?;
-        let next_page_token = page.next(&plans, |kept| kept.plan.id.to_string());
-        let plans = plans.into_iter().map(|kept| kept.plan.into()).collect();
+        let next_page_token = page.next(&plans, |stored| stored.plan.id.to_string());
+        let plans = plans.into_iter().map(|stored| stored.plan.into()).collect();
         Ok(Response::new(pb::ListPlansResponse { plans, next_page_token }))
     }
 
@@ -42,8 +44,8 @@ impl PlanService for Plans {
             let mut reader = self.db.reader().await?;
             store::load(&mut reader.conn(), id).await
         };
-        let kept = found.await.map_err(Problem::from)?.ok_or_else(unknown)?;
-        Ok(Response::new(kept.plan.into()))
+        let stored = found.await.map_err(Problem::from)?.ok_or_else(unknown)?;
+        Ok(Response::new(stored.plan.into()))
     }
 
     async fn approve_plan(&self, request: Request<pb::ApprovePlanRequest>) -> Result<Response<pb::Plan>, Status> {
@@ -56,6 +58,16 @@ impl PlanService for Plans {
     async fn deny_plan(&self, request: Request<pb::DenyPlanRequest>) -> Result<Response<pb::Plan>, Status> {
         let actor = actor_of(&request);
         let plan = self.approvals.deny(plan_id(&request.into_inner().id)?, &actor).await?;
+        Ok(Response::new(plan.into()))
+    }
+
+    async fn resolve_step(&self, request: Request<pb::ResolveStepRequest>) -> Result<Response<pb::Plan>, Status> {
+        let actor = actor_of(&request);
+        let pb::ResolveStepRequest { id, outcome, reason } = request.into_inner();
+        let step = id.parse().map_err(|_| Problem::not_found("step", "overseer actions"))?;
+        let outcome = wire::resolution(outcome)
+            .ok_or_else(|| Problem::new(Code::SchemaInvalid, "`outcome` is missing", "send `done` or `not_done`"))?;
+        let plan = self.approvals.resolve(step, outcome, &reason, &actor).await?;
         Ok(Response::new(plan.into()))
     }
 
@@ -75,15 +87,25 @@ impl Plans {
     async fn actions(&self, page: &Page) -> Result<Vec<pb::ActionRecord>, StoreError> {
         let mut reader = self.db.reader().await?;
         let conn = &mut reader.conn();
-        let mut records = Vec::new();
-        for (step, plan) in store::actions(conn, page).await? {
-            let Some(kept) = store::load(conn, plan).await? else { continue };
-            let approval = store::approval_of(conn, step).await?;
-            let Some(step) = kept.plan.steps.iter().find(|candidate| candidate.id == step).cloned() else { continue };
-            records.push(wire::action_record(&kept.plan, step, approval));
-        }
-        Ok(records)
+        let actions = store::actions(conn, page).await?;
+        let record = |(id, stored): (StepId, StoredPlan)| {
+            let step = stored.plan.step(id)?.clone();
+            Some(wire::action_record(&stored.plan, step))
+        };
+        Ok(actions.into_iter().filter_map(record).collect())
     }
+}
+
+/// `None` for all.
+fn incident_filter(text: &str) -> Result<Option<Subject>, Problem> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let incident = text.parse().map_err(|_| {
+        let said = "`incident_id` is not the id of an incident";
+        Problem::new(Code::SchemaInvalid, said, "send an id that `overseer incidents` lists")
+    })?;
+    Ok(Some(Subject::Incident(incident)))
 }
 
 fn plan_id(text: &str) -> Result<PlanId, Problem> {

@@ -7,9 +7,14 @@ mod dispatch;
 mod events;
 mod grpc;
 mod identity;
+mod incidents;
+mod outcomes;
 mod plan;
 mod playbook;
 mod policy;
+mod refusal;
+mod resolve;
+mod step;
 mod store;
 mod targets;
 mod validate;
@@ -22,7 +27,7 @@ use overseer_bus::{Durable, Sites};
 use overseer_contract::v1::audit_service_server::AuditServiceServer;
 use overseer_contract::v1::identity_service_server::IdentityServiceServer;
 use overseer_contract::v1::plan_service_server::PlanServiceServer;
-use overseer_model::Stream;
+use overseer_model::{EventKind, Stream};
 use overseer_permit::Signer;
 use overseer_runtime::{Base, BuildError, Service, consume};
 use overseer_storage::Migrations;
@@ -32,8 +37,10 @@ use tonic::service::Routes;
 
 pub use identity::FirstToken;
 
-pub const MIGRATIONS: Migrations =
-    Migrations(&[(100, "plans", include_str!("../../../migrations/control-plane/0100_plans.sql"))]);
+pub const MIGRATIONS: Migrations = Migrations(&[
+    (100, "plans", include_str!("../../../migrations/control-plane/0100_plans.sql")),
+    (101, "subjects_and_targets", include_str!("../../../migrations/control-plane/0101_subjects_and_targets.sql")),
+]);
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,6 +48,19 @@ pub struct ControlPlaneConfig {
     /// How long an approval is good, in seconds; 60 to 3600.
     pub approval_s: u32,
 }
+
+/// What it consumes.
+const KINDS: &[EventKind] = &[
+    EventKind::IncidentDetected,
+    EventKind::IncidentUpdated,
+    EventKind::IncidentResolved,
+    EventKind::ResourceChanged,
+    EventKind::StepStarted,
+    EventKind::StepActed,
+    EventKind::StepVerified,
+    EventKind::StepFailed,
+    EventKind::StepInDoubt,
+];
 
 /// Builds the service. The token is given at the very first start only.
 ///
@@ -57,22 +77,17 @@ pub async fn build(
             source: None,
         });
     }
-    let targets = targets::Targets::new(&base.peers);
+    let inventory = targets::Inventory::new(&base.peers);
     let approved = Arc::new(Notify::new());
     let durable = |kinds| Durable { service: base.service, stream: Stream::Events, kinds, sites: Sites::Every };
-    let consumer = events::Events { base: base.clone(), targets: targets.clone(), approved: approved.clone() };
-    let dispatcher = dispatch::Dispatcher {
-        base: base.clone(),
-        targets: targets.clone(),
-        signer,
-        approved: approved.clone(),
-        started: Instant::now(),
-    };
-    let tasks = vec![consume(&base, durable(events::KINDS), Arc::new(consumer)).await?, dispatch::task(dispatcher)];
+    let consumer = events::Events { base: base.clone(), approved: approved.clone() };
+    let dispatcher =
+        dispatch::Dispatcher { base: base.clone(), signer, approved: approved.clone(), started: Instant::now() };
+    let tasks = vec![consume(&base, durable(KINDS), Arc::new(consumer)).await?, dispatch::task(dispatcher)];
 
     let approvals = approve::Approvals {
         base: base.clone(),
-        targets,
+        inventory,
         approved,
         valid: Duration::from_secs(config.approval_s.into()),
     };

@@ -1,12 +1,14 @@
 //! Plans and actions as the contract says them, and the events about them.
 
 use overseer_contract::v1 as pb;
-use overseer_contract::{Event, EventPayload, TraceParent, from_json, to_timestamp};
-use overseer_model::Timestamp;
+use overseer_contract::{BadWire, Event, EventPayload, TraceParent, from_json, to_timestamp};
+use overseer_model::{Site, Timestamp};
 use overseer_runtime::ApplyError;
 use overseer_storage::{Conn, outbox};
 
-use crate::plan::{Approval, Plan, PlanState, Refusal, Step, StepState};
+use crate::plan::{Plan, PlanState, Step};
+use crate::refusal::Refusal;
+use crate::step::{Resolution, StepState};
 
 impl From<PlanState> for pb::PlanState {
     fn from(state: PlanState) -> Self {
@@ -58,49 +60,33 @@ impl From<StepState> for pb::StepState {
     }
 }
 
-impl From<Step> for pb::Step {
-    fn from(step: Step) -> Self {
-        // Attempts and history are told by the action history.
-        let Step { id, position, state, action, risk, attempt: _, history: _ } = step;
-        Self {
-            id: id.to_string(),
-            position,
-            state: pb::StepState::from(state).into(),
-            action: Some(action.into()),
-            risk: pb::Risk::from(risk).into(),
-        }
-    }
-}
-
 impl From<Plan> for pb::Plan {
     fn from(plan: Plan) -> Self {
-        // The trouble, site and target are told by the incident and the steps; the digest covers them.
+        let steps = plan.steps.iter().map(|step| step_of(&plan, step)).collect();
+        // The digest covers the trouble, which is the incident's own.
         let Plan {
             id,
-            incident,
+            subject,
             trouble: _,
-            site: _,
             state,
             digest,
             title,
             playbook,
             policy_version,
-            target_id: _,
-            target: _,
             refusal,
-            steps,
+            steps: _,
             created_at,
             updated_at,
         } = plan;
         Self {
             id: id.to_string(),
-            incident_id: incident.to_string(),
+            subject: Some(subject.into()),
             state: pb::PlanState::from(state).into(),
             digest: digest.to_string(),
             title,
             playbook,
             policy_version,
-            steps: steps.into_iter().map(Into::into).collect(),
+            steps,
             refusal: refusal.map(|Refusal { code, reason, what_would_change_it }| pb::Refusal {
                 code: code.as_str().to_owned(),
                 reason,
@@ -112,14 +98,42 @@ impl From<Plan> for pb::Plan {
     }
 }
 
+fn step_of(plan: &Plan, step: &Step) -> pb::Step {
+    let expires_at = plan.approval_ends(step).map(to_timestamp);
+    // Approval, attempts and the rest of the history are in the action history.
+    let Step { id, position, state, action, risk, target, preconditions, approval: _, attempt: _, history } =
+        step.clone();
+    pb::Step {
+        id: id.to_string(),
+        position,
+        state: pb::StepState::from(state).into(),
+        action: Some(action.into()),
+        risk: pb::Risk::from(risk).into(),
+        target_fingerprint: target.to_string(),
+        preconditions: preconditions.into_iter().map(Into::into).collect(),
+        expires_at,
+        verdict: history.verdict.map(|verdict| pb::Verdict::from(verdict).into()),
+    }
+}
+
+/// What a person says of a step in doubt; `None` when nothing was said.
+pub fn resolution(number: i32) -> Option<Resolution> {
+    match pb::StepResolution::try_from(number) {
+        Ok(pb::StepResolution::Done) => Some(Resolution::Done),
+        Ok(pb::StepResolution::NotDone) => Some(Resolution::NotDone),
+        Ok(pb::StepResolution::Unspecified) | Err(_) => None,
+    }
+}
+
 /// One executed step with its approval, for the action history.
-pub fn action_record(plan: &Plan, step: Step, approval: Option<Approval>) -> pb::ActionRecord {
-    let Step { id, position: _, state, action, risk: _, attempt: _, history } = step;
+pub fn action_record(plan: &Plan, step: Step) -> pb::ActionRecord {
+    let Step { id, position: _, state, action, risk: _, target: _, preconditions: _, approval, attempt: _, history } =
+        step;
     let (approved_by, approved_at) = approval.map(|approval| (approval.approver, approval.approved_at)).unzip();
     pb::ActionRecord {
         step_id: id.to_string(),
         plan_id: plan.id.to_string(),
-        incident_id: plan.incident.to_string(),
+        subject: Some(plan.subject.into()),
         state: pb::StepState::from(state).into(),
         action: Some(action.into()),
         approved_by: approved_by.unwrap_or_default(),
@@ -140,7 +154,20 @@ pub async fn announce<P: EventPayload>(
     now: Timestamp,
     payload: &P,
 ) -> Result<(), ApplyError> {
-    let event = Event::new(plan.site.clone(), plan.id.to_string(), now, trace.cloned(), payload)?;
+    let site = plan.site().ok_or(BadWire { field: "plan.steps" })?;
+    announce_at(conn, site, plan, trace, now, payload).await
+}
+
+/// The same for one site.
+pub async fn announce_at<P: EventPayload>(
+    conn: &mut Conn<'_>,
+    site: &Site,
+    plan: &Plan,
+    trace: Option<&TraceParent>,
+    now: Timestamp,
+    payload: &P,
+) -> Result<(), ApplyError> {
+    let event = Event::new(site.clone(), plan.id.to_string(), now, trace.cloned(), payload)?;
     Ok(outbox::put(conn, &event).await?)
 }
 

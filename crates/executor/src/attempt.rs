@@ -10,6 +10,7 @@ use overseer_permit::Claims;
 use overseer_provider_port::Witness;
 use uuid::Uuid;
 
+use crate::effect::Effect;
 use crate::verification::Verification;
 
 /// How long after its intent an attempt may still be sent to the platform. Long for a busy machine (commit to call takes
@@ -54,6 +55,9 @@ pub struct Attempt {
 impl Attempt {
     pub fn target(&self) -> &ResourceRef {
         self.claims.action.target()
+    }
+    pub fn effect(&self) -> Effect {
+        Effect::of(self.claims.action.template())
     }
 }
 

@@ -2,9 +2,9 @@
 //! crew's, so that a slow platform holds up nobody.
 
 use async_trait::async_trait;
-use overseer_contract::{Event, v1};
+use overseer_contract::{Event, to_timestamp, v1};
 use overseer_model::Timestamp;
-use overseer_permit::{Claims, Permit, Refused, Ticket, Verifier};
+use overseer_permit::{Claims, Permit, Refused, Target, Ticket, Verifier};
 use overseer_provider_port::Witness;
 use overseer_runtime::{ApplyError, Consumer, Relay, fault_point, first_time};
 use overseer_storage::{StoreError, Tx, outbox};
@@ -36,6 +36,8 @@ enum Declined {
     /// Waiting here would hold up the tickets behind this one; the control plane knows when to sign again.
     #[error("another action on the target is not verified yet")]
     Busy,
+    #[error("this executor does not act on the target's source")]
+    OtherSource,
 }
 
 #[async_trait]
@@ -44,7 +46,15 @@ impl Consumer for Intake {
         let ticket = Ticket::from_wire(event.payload::<v1::StepDispatched>()?.ticket);
         match self.verifier.read(&ticket) {
             Ok(claims) => self.consider(event, &ticket, &claims).await,
-            Err(refused) => self.distrust(event, refused).await,
+            Err(refused @ Refused::Version { .. }) => self.cannot_follow(event, refused).await,
+            Err(
+                refused @ (Refused::Malformed
+                | Refused::Signature
+                | Refused::OtherSite
+                | Refused::Expired
+                | Refused::TargetDrift
+                | Refused::Precondition),
+            ) => self.distrust(event, refused).await,
         }
     }
 }
@@ -54,18 +64,22 @@ impl Intake {
         if self.is_known(claims).await? {
             return self.note_replay(event, claims).await;
         }
+        if !self.platform.is_of(claims.action.target().source()) {
+            return self.decline(event, claims, Declined::OtherSource).await;
+        }
         // Before the look, so that a platform that is away does not keep an old ticket waiting.
         if Timestamp::now() >= claims.expires {
             return self.decline(event, claims, Refused::Expired.into()).await;
         }
-        let snapshot = match self.platform.look(&claims.action.target().id).await {
+        let snapshot = match self.platform.look(claims.action.target().id()).await {
             (Sight::Seen(snapshot), _) => snapshot,
             (Sight::Gone, _) => return self.decline(event, claims, Refused::TargetDrift.into()).await,
             (Sight::Unasked, Some(error)) => return Err(ApplyError::Peer(Box::new(error))),
             (Sight::Unasked, None) => return Err(ApplyError::Peer(Box::new(Silent))),
         };
         let now = Timestamp::now();
-        match self.verifier.verify(ticket, snapshot.fingerprint, now) {
+        let target = Target { fingerprint: snapshot.fingerprint, state: snapshot.witness.state };
+        match self.verifier.verify(ticket, target, now) {
             Ok(permit) => self.begin(event, permit, snapshot.witness, now).await,
             Err(refused) => self.decline(event, claims, refused.into()).await,
         }
@@ -148,6 +162,25 @@ impl Intake {
         Ok(())
     }
 
+    /// A ticket that the control plane signed in a version of its own time. It is no forgery, and nothing was done; the
+    /// event says which step waits for an answer.
+    async fn cannot_follow(&self, event: &Event, refused: Refused) -> Result<(), ApplyError> {
+        let step = event.payload::<v1::StepDispatched>()?.step;
+        let now = Timestamp::now();
+        let Some(mut tx) = first_time(&self.ledger.db, event).await? else { return Ok(()) };
+        let (failure, label) = failure_of(refused.into());
+        record::untrusted(&mut tx.conn(), event, label, now).await?;
+        let detail = format!("{refused}; nothing was done: upgrade it");
+        let failed = v1::StepFailed { step, failure: failure.into(), detail, at: Some(to_timestamp(now)) };
+        let failed = record::event(&self.ledger.site, &event.key, event.trace.as_ref(), now, &failed)?;
+        outbox::put(&mut tx.conn(), &failed).await?;
+        tx.commit().await?;
+        self.relay.wake();
+        count(label);
+        tracing::warn!(event = %event.id, reason = label, "ticket of an unknown version declined");
+        Ok(())
+    }
+
     /// A ticket that is not the control plane's word to this site: nobody is told anything about the step it names.
     async fn distrust(&self, event: &Event, refused: Refused) -> Result<(), ApplyError> {
         let Some(mut tx) = first_time(&self.ledger.db, event).await? else { return Ok(()) };
@@ -167,6 +200,9 @@ fn failure_of(why: Declined) -> (v1::StepFailure, &'static str) {
         Declined::Ticket(Refused::OtherSite) => (v1::StepFailure::TicketRefused, "other_site"),
         Declined::Ticket(Refused::Expired) => (v1::StepFailure::TicketExpired, "expired"),
         Declined::Ticket(Refused::TargetDrift) => (v1::StepFailure::TargetDrift, "target_drift"),
+        Declined::Ticket(Refused::Precondition) => (v1::StepFailure::Precondition, "precondition"),
+        Declined::Ticket(Refused::Version { .. }) => (v1::StepFailure::Unsupported, "version"),
+        Declined::OtherSource => (v1::StepFailure::Unsupported, "other_source"),
         // The same for the control plane: nothing was done, and a new ticket may be signed.
         Declined::Busy => (v1::StepFailure::TicketExpired, "busy"),
     }

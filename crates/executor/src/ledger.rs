@@ -74,11 +74,11 @@ impl Ledger {
         let claims_json = to_json(claims);
         let before = to_json(&WitnessJson::from(*before));
         let new = on!(&mut *conn, c => sqlx::query(
-            "INSERT INTO attempt (id, site, step_id, attempt, nonce, resource_id, claims, ordering_key, trace, \
+            "INSERT INTO attempt (id, site, step_id, attempt, nonce, resource, claims, ordering_key, trace, \
              intent_at, act_by, witness_before, state, claimed_by, claim_until, epoch) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT DO NOTHING")
             .bind(id.to_string()).bind(self.site.as_str()).bind(claims.step.to_string())
-            .bind(i64::from(claims.attempt)).bind(&claims.nonce).bind(&attempt.target().id).bind(claims_json)
+            .bind(i64::from(claims.attempt)).bind(&claims.nonce).bind(attempt.target().key.to_string()).bind(claims_json)
             .bind(key).bind(trace.as_ref().map(ToString::to_string)).bind(intent_at.micros()).bind(act_by.micros())
             .bind(before).bind(phase.state().as_str()).bind(self.life.to_string())
             .bind((*intent_at + LEASE).micros()).bind(claim.epoch)

@@ -13,6 +13,7 @@
 
 mod attempt;
 mod crew;
+mod effect;
 mod intake;
 mod ledger;
 mod platform;
@@ -28,7 +29,7 @@ use std::time::Duration;
 
 use overseer_bus::{Durable, Sites};
 use overseer_contract::v1::execution_service_server::ExecutionServiceServer;
-use overseer_model::{EventKind, Stream, Timestamp};
+use overseer_model::{EventKind, Instance, Stream, Timestamp};
 use overseer_permit::Verifier;
 use overseer_provider_act::Act;
 use overseer_provider_docker::DockerObserve;
@@ -57,8 +58,10 @@ pub struct ExecutorConfig {
     pub window_s: u32,
 }
 
-pub const MIGRATIONS: Migrations =
-    Migrations(&[(100, "attempt", include_str!("../../../migrations/executor/0100_attempt.sql"))]);
+pub const MIGRATIONS: Migrations = Migrations(&[
+    (100, "attempt", include_str!("../../../migrations/executor/0100_attempt.sql")),
+    (101, "resource_keys", include_str!("../../../migrations/executor/0101_resource_keys.sql")),
+]);
 
 /// Builds the executor on a Docker engine.
 ///
@@ -66,7 +69,8 @@ pub const MIGRATIONS: Migrations =
 /// When the engine's address does not parse, and as [`build`].
 pub async fn build_docker(base: Base, config: ExecutorConfig, verifier: Verifier) -> Result<Service, BuildError> {
     let host = &config.docker_host;
-    let observe = DockerObserve::new(host, base.site.clone()).map_err(|source| bad_host(host, source))?;
+    let observe =
+        DockerObserve::new(host, Instance::default(), base.site.clone()).map_err(|source| bad_host(host, source))?;
     let act = DockerAct::new(host).map_err(|source| bad_host(host, source))?;
     build(base, config, verifier, Arc::new(observe), Arc::new(act)).await
 }

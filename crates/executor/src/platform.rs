@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use overseer_model::Timestamp;
+use overseer_model::{Source, Timestamp};
 use overseer_provider_port::{Happening, Observe, ObserveError, Snapshot};
 use overseer_runtime::{Dependency, Health};
 use tokio_util::sync::CancellationToken;
@@ -52,6 +52,11 @@ impl Platform {
         // Until the first answer.
         health.set(DEPENDENCY, Dependency::Waiting);
         Self { observe, health }
+    }
+
+    /// Whether this is the platform of a source.
+    pub fn is_of(&self, source: &Source) -> bool {
+        self.observe.source() == source
     }
 
     /// One look. Says why when the platform could not be asked.
@@ -179,7 +184,7 @@ async fn happens(stream: &mut Option<Happenings>, id: &str, until: Option<Timest
     };
     let happening = async {
         while let Some(Ok(happening)) = next(stream).await {
-            if happening.resource_id == id {
+            if happening.resource.id() == id {
                 return Woken::Happened(happening);
             }
         }
@@ -207,18 +212,16 @@ fn keep(live: &mut VecDeque<Happening>, happening: Happening) {
 
 #[cfg(test)]
 pub mod fixtures {
-    use overseer_model::{Digest, Fingerprint, Health, Provider, ResourceKind, ResourceRef, RestartRule};
+    use overseer_model::{Digest, Fingerprint, Health, ResourceRef, RestartRule};
     use overseer_provider_port::{Snapshot, Witness};
+
+    pub fn resource() -> ResourceRef {
+        ResourceRef { key: "home/docker://local/c1".parse().unwrap(), name: "web".into() }
+    }
 
     pub fn snapshot(witness: Witness) -> Snapshot {
         Snapshot {
-            resource: ResourceRef {
-                site: "home".parse().unwrap(),
-                provider: Provider::Docker,
-                kind: ResourceKind::Container,
-                id: "c1".into(),
-                name: "web".into(),
-            },
+            resource: resource(),
             fingerprint: Fingerprint(Digest::of(b"c1")),
             image: "web:1".into(),
             workload: "web".into(),
@@ -226,6 +229,7 @@ pub mod fixtures {
             health: Health::Unchecked,
             witness,
             exit_code: None,
+            capabilities: Vec::new(),
         }
     }
 }

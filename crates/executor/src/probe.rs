@@ -31,16 +31,28 @@ pub enum Reality {
     Unclear { why: &'static str },
 }
 
+/// How one kind of effect is told from what is seen: before, now, what happened since, and whether a call can still be on
+/// its way. `None` while it can and nothing is decided.
+pub type Judge = fn(&Witness, &Witness, &[Happening], Waiting) -> Option<Reality>;
+
+/// Whether a call may still be on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    StillPossible,
+    Over,
+}
+
 pub struct Probe {
     before: Witness,
     act_by: Timestamp,
+    judge: Judge,
     /// The engine's first answer since it last was away.
     answering_since: Option<Timestamp>,
 }
 
 impl Probe {
-    pub fn new(before: Witness, act_by: Timestamp) -> Self {
-        Self { before, act_by, answering_since: None }
+    pub fn new(before: Witness, act_by: Timestamp, judge: Judge) -> Self {
+        Self { before, act_by, judge, answering_since: None }
     }
 
     /// What one look says; `seen` is what happened to the target since the intent.
@@ -55,7 +67,8 @@ impl Probe {
         };
         let since = *self.answering_since.get_or_insert(now);
         let last_look = self.act_by.max(since) + patience(&self.before, &witness);
-        match judge(&self.before, &witness, seen, now >= last_look) {
+        let waiting = if now >= last_look { Waiting::Over } else { Waiting::StillPossible };
+        match (self.judge)(&self.before, &witness, seen, waiting) {
             Some(reality) => Next::Settled(reality),
             None => Next::Wait(Some(last_look)),
         }
@@ -74,34 +87,62 @@ const fn may_run(state: ResourceState) -> bool {
     }
 }
 
-/// `None` while a call may still be on its way, which it cannot be at the last look.
-fn judge(before: &Witness, now: &Witness, seen: &[Happening], last: bool) -> Option<Reality> {
-    let heard = |what: What| seen.iter().any(|happening| happening.what == what);
+fn happened(seen: &[Happening], what: What) -> bool {
+    seen.iter().any(|happening| happening.what == what)
+}
+
+/// Of a restart by request.
+pub fn restarted(before: &Witness, now: &Witness, seen: &[Happening], waiting: Waiting) -> Option<Reality> {
     let runs_anew = now.started_at != before.started_at;
-    if runs_anew && heard(What::RestartRequested) {
+    if runs_anew && happened(seen, What::RestartRequested) {
         return Some(Reality::Done { after: *now });
     }
-    if !last {
+    if waiting == Waiting::StillPossible {
         return None;
     }
+    let exited = seen.iter().any(|happening| matches!(happening.what, What::Exited { .. }));
     Some(if runs_anew {
         Reality::Unclear { why: "it runs anew, and the platform remembers no restart" }
-    } else if heard(What::StopRequested) {
+    } else if happened(seen, What::StopRequested) {
         Reality::Unclear { why: "it was stopped, and not started again" }
-    } else if may_run(before.state)
-        && !may_run(now.state)
-        && !seen.iter().any(|h| matches!(h.what, What::Exited { .. }))
-    {
+    } else if may_run(before.state) && !may_run(now.state) && !exited {
         Reality::Unclear { why: "it ended, and the platform does not remember how" }
     } else {
         Reality::NotDone
     })
 }
 
+/// Of a start of what was down. Whoever else started it meanwhile brought about the same.
+pub fn started(before: &Witness, now: &Witness, _: &[Happening], waiting: Waiting) -> Option<Reality> {
+    match (now.started_at != before.started_at, waiting) {
+        (true, Waiting::StillPossible | Waiting::Over) => Some(Reality::Done { after: *now }),
+        (false, Waiting::StillPossible) => None,
+        (false, Waiting::Over) => Some(Reality::NotDone),
+    }
+}
+
+/// Of a stop of what ran.
+pub fn stopped(before: &Witness, now: &Witness, seen: &[Happening], waiting: Waiting) -> Option<Reality> {
+    let (asked, ended) = (happened(seen, What::StopRequested), !may_run(now.state));
+    let runs_anew = now.started_at != before.started_at;
+    match (asked, ended, waiting) {
+        (true, true, Waiting::StillPossible | Waiting::Over) => Some(Reality::Done { after: *now }),
+        (_, _, Waiting::StillPossible) => None,
+        (false, true, Waiting::Over) => {
+            Some(Reality::Unclear { why: "it ended, and the platform remembers no request to stop it" })
+        }
+        (true, false, Waiting::Over) if runs_anew => {
+            Some(Reality::Unclear { why: "it was stopped, and it runs again" })
+        }
+        (true, false, Waiting::Over) => Some(Reality::Unclear { why: "it was asked to stop, and it still runs" }),
+        (false, false, Waiting::Over) => Some(Reality::NotDone),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::fixtures::snapshot;
+    use crate::platform::fixtures::{resource, snapshot};
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_micros(seconds * 1_000_000)
@@ -110,7 +151,7 @@ mod tests {
         Witness { state, started_at: Some(at(started)), restart_count: 0 }
     }
     fn happening(what: What) -> Happening {
-        Happening { resource_id: "c1".into(), name: "web".into(), at: at(101), what }
+        Happening { resource: resource(), at: at(101), what }
     }
 
     #[test]
@@ -136,15 +177,41 @@ mod tests {
         ];
         for (before, now, heard, waiting, last) in table {
             let seen: Vec<_> = heard.iter().copied().map(happening).collect();
-            assert_eq!(judge(&before, &now, &seen, false), waiting, "{before:?} {now:?} {heard:?}");
-            assert_eq!(judge(&before, &now, &seen, true), last, "{before:?} {now:?} {heard:?}");
+            assert_eq!(
+                restarted(&before, &now, &seen, Waiting::StillPossible),
+                waiting,
+                "{before:?} {now:?} {heard:?}"
+            );
+            assert_eq!(restarted(&before, &now, &seen, Waiting::Over), last, "{before:?} {now:?} {heard:?}");
+        }
+    }
+
+    #[test]
+    fn a_start_is_told_by_the_run_and_a_stop_by_its_request() {
+        use ResourceState::{Exited, Running};
+        let (down, up, anew) = (witness(Exited, 1), witness(Running, 1), witness(Running, 101));
+        let over = |judge: Judge, before, now, heard: &[What]| {
+            let seen: Vec<_> = heard.iter().copied().map(happening).collect();
+            judge(&before, &now, &seen, Waiting::Over)
+        };
+        assert_eq!(over(started, down, anew, &[]), Some(Reality::Done { after: anew }));
+        let ended_again = witness(Exited, 101);
+        assert_eq!(over(started, down, ended_again, &[]), Some(Reality::Done { after: ended_again }));
+        assert_eq!(over(started, down, down, &[]), Some(Reality::NotDone));
+        assert_eq!(started(&down, &down, &[], Waiting::StillPossible), None);
+
+        assert_eq!(over(stopped, up, down, &[What::StopRequested]), Some(Reality::Done { after: down }));
+        assert_eq!(over(stopped, up, up, &[]), Some(Reality::NotDone));
+        assert_eq!(stopped(&up, &up, &[happening(What::StopRequested)], Waiting::StillPossible), None);
+        for (now, heard) in [(down, &[][..]), (up, &[What::StopRequested]), (anew, &[What::StopRequested])] {
+            assert!(matches!(over(stopped, up, now, heard), Some(Reality::Unclear { .. })), "{now:?} {heard:?}");
         }
     }
 
     #[test]
     fn waits_from_the_engines_first_answer_and_anew_when_it_was_away() {
         let down = witness(ResourceState::Exited, 1);
-        let mut probe = Probe::new(down, at(103));
+        let mut probe = Probe::new(down, at(103), restarted);
         let seen = Sight::Seen(Box::new(snapshot(down)));
         assert_eq!(probe.take(&seen, &[], at(100)), Next::Wait(Some(at(108))));
         assert_eq!(probe.take(&Sight::Unasked, &[], at(107)), Next::Wait(None));
@@ -155,7 +222,7 @@ mod tests {
     #[test]
     fn one_that_runs_gets_the_grace_of_its_stop_and_a_removed_one_is_doubtful() {
         let up = witness(ResourceState::Running, 1);
-        let mut probe = Probe::new(up, at(3));
+        let mut probe = Probe::new(up, at(3), restarted);
         let seen = Sight::Seen(Box::new(snapshot(up)));
         assert_eq!(probe.take(&seen, &[], at(100)), Next::Wait(Some(at(115))));
         let gone = probe.take(&Sight::Gone, &[], at(101));

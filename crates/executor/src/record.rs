@@ -22,7 +22,7 @@ pub async fn phase(conn: &mut Conn<'_>, site: &Site, attempt: &Attempt, at: Time
         }
     };
     let detail = format!("{} outcome={outcome}", detail(&attempt.claims));
-    let object = &attempt.target().id;
+    let object = &attempt.target().key.to_string();
     audit::append(conn, &audit::Record { at, actor: &actor, action, object, detail: &detail }).await?;
     outbox::put(conn, &event_of(site, attempt, at)?).await
 }
@@ -36,7 +36,7 @@ pub async fn unfollowed(
     at: Timestamp,
 ) -> Result<(), StoreError> {
     let detail = format!("{} reason={why}", detail(claims));
-    let object = &claims.action.target().id;
+    let object = &claims.action.target().key.to_string();
     audit::append(conn, &audit::Record { at, actor: &own_name(), action, object, detail: &detail }).await
 }
 

@@ -20,6 +20,8 @@ pub enum CheckName {
     Running,
     NoNewExit,
     Healthy,
+    Down,
+    NoNewStart,
 }
 
 impl CheckName {
@@ -28,6 +30,8 @@ impl CheckName {
             Self::Running => "running",
             Self::NoNewExit => "no_new_exit",
             Self::Healthy => "healthy",
+            Self::Down => "down",
+            Self::NoNewStart => "no_new_start",
         }
     }
 }
@@ -52,26 +56,31 @@ pub fn since(acted: &Acted, skew: Duration) -> Timestamp {
     acted.after.and_then(|after| after.started_at).unwrap_or(acted.at - skew)
 }
 
+/// What is checked after one kind of effect, by one look.
+pub type Judge = fn(&Acted, &Sight, &[Happening]) -> Vec<Check>;
+
 /// Settled at the end of the window, or at once when it broke before.
-pub fn watch(acted: &Acted, sight: &Sight, seen: &[Happening], now: Timestamp) -> Next<Verification> {
+pub fn watch(judge: Judge, acted: &Acted, sight: &Sight, seen: &[Happening], now: Timestamp) -> Next<Verification> {
     let window_ended = now >= acted.verify_until;
     let asked = *sight != Sight::Unasked;
     let given_up = acted.verify_until + ASK_UNTIL;
-    let verification = judge(acted, sight, seen, now);
+    let verification = verdict_of(judge(acted, sight, seen), acted, now);
     if broke(&verification) || (window_ended && asked) || now >= given_up {
         return Next::Settled(verification);
     }
     Next::Wait(Some(if window_ended { given_up } else { acted.verify_until }))
 }
 
-/// A run that ended cannot mend itself; the other checks can still turn until the end of the window.
+/// A run that ended cannot mend itself, nor one that began be undone; the other checks can still turn until the end of
+/// the window.
 fn broke(verification: &Verification) -> bool {
-    verification.checks.iter().any(|check| check.name == CheckName::NoNewExit && check.verdict == Verdict::Failed)
+    verification.checks.iter().any(|check| match check.name {
+        CheckName::NoNewExit | CheckName::NoNewStart => check.verdict == Verdict::Failed,
+        CheckName::Running | CheckName::Healthy | CheckName::Down => false,
+    })
 }
 
-fn judge(acted: &Acted, sight: &Sight, seen: &[Happening], now: Timestamp) -> Verification {
-    let mut checks = vec![running(sight), no_new_exit(acted.after.as_ref(), sight, seen)];
-    checks.extend(healthy(sight));
+fn verdict_of(checks: Vec<Check>, acted: &Acted, now: Timestamp) -> Verification {
     let any = |verdict| checks.iter().any(|check| check.verdict == verdict);
     let verdict = if any(Verdict::Failed) {
         Verdict::Failed
@@ -81,6 +90,48 @@ fn judge(acted: &Acted, sight: &Sight, seen: &[Happening], now: Timestamp) -> Ve
         Verdict::Passed
     };
     Verification { verdict, checks, from: acted.at, until: now }
+}
+
+/// After a start or a restart: the run goes on.
+pub fn stays_up(acted: &Acted, sight: &Sight, seen: &[Happening]) -> Vec<Check> {
+    let mut checks = vec![running(sight), no_new_exit(acted.after.as_ref(), sight, seen)];
+    checks.extend(healthy(sight));
+    checks
+}
+
+/// After a stop: nothing runs.
+pub fn stays_down(acted: &Acted, sight: &Sight, _: &[Happening]) -> Vec<Check> {
+    vec![down(sight), no_new_start(acted.after.as_ref(), sight)]
+}
+
+fn down(sight: &Sight) -> Check {
+    let (verdict, detail) = match sight {
+        Sight::Unasked => (Verdict::Inconclusive, "the platform could not be asked"),
+        Sight::Gone => (Verdict::Inconclusive, "it was removed"),
+        Sight::Seen(snapshot) => match snapshot.witness.state {
+            ResourceState::Exited | ResourceState::Created => (Verdict::Passed, "it is down"),
+            ResourceState::Running => (Verdict::Failed, "it runs"),
+            ResourceState::Paused => (Verdict::Failed, "it is paused"),
+            ResourceState::Restarting => (Verdict::Failed, "the platform is about to start it"),
+            ResourceState::Removed => (Verdict::Inconclusive, "it was removed"),
+            ResourceState::Unknown => (Verdict::Inconclusive, "the platform could not say"),
+        },
+    };
+    Check { name: CheckName::Down, verdict, detail: detail.to_owned() }
+}
+
+/// A start that ended again within the window shows in the time of the last run.
+fn no_new_start(after: Option<&Witness>, sight: &Sight) -> Check {
+    let (verdict, detail) = match (after, sight) {
+        (None, _) => (Verdict::Inconclusive, "how the action left it was not seen"),
+        (Some(_), Sight::Unasked) => (Verdict::Inconclusive, "the platform could not be asked"),
+        (Some(_), Sight::Gone) => (Verdict::Inconclusive, "it was removed"),
+        (Some(after), Sight::Seen(snapshot)) if snapshot.witness.started_at != after.started_at => {
+            (Verdict::Failed, "it was started again")
+        }
+        (Some(_), Sight::Seen(_)) => (Verdict::Passed, "it was not started again"),
+    };
+    Check { name: CheckName::NoNewStart, verdict, detail: detail.to_owned() }
 }
 
 fn running(sight: &Sight) -> Check {
@@ -151,7 +202,7 @@ fn healthy(sight: &Sight) -> Option<Check> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::fixtures::snapshot;
+    use crate::platform::fixtures::{resource, snapshot};
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_micros(seconds * 1_000_000)
@@ -168,7 +219,7 @@ mod tests {
         Sight::Seen(Box::new(snapshot))
     }
     fn exit(seconds: i64) -> Happening {
-        Happening { resource_id: "c1".into(), name: "web".into(), at: at(seconds), what: What::Exited { code: 1 } }
+        Happening { resource: resource(), at: at(seconds), what: What::Exited { code: 1 } }
     }
 
     #[test]
@@ -193,23 +244,43 @@ mod tests {
             (Sight::Unasked, vec![], Inconclusive),
         ];
         for (sight, happenings, expected) in table {
-            assert_eq!(judge(&acted(), &sight, &happenings, at(120)).verdict, expected, "{sight:?} {happenings:?}");
+            assert_eq!(
+                verdict_of(stays_up(&acted(), &sight, &happenings), &acted(), at(120)).verdict,
+                expected,
+                "{sight:?} {happenings:?}"
+            );
         }
+    }
+
+    #[test]
+    fn a_stop_is_verified_by_what_stays_down() {
+        use ResourceState::{Exited, Restarting, Running};
+        let acted = Acted { after: Some(witness(Exited, 99, 0)), ..acted() };
+        let judged = |sight| verdict_of(stays_down(&acted, &sight, &[]), &acted, at(120)).verdict;
+        assert_eq!(judged(seen(Exited, 99, 0, Health::Unhealthy)), Verdict::Passed, "health is no matter of a stop");
+        for failed in [seen(Running, 101, 0, Health::Healthy), seen(Restarting, 99, 0, Health::Unchecked)] {
+            assert_eq!(judged(failed), Verdict::Failed);
+        }
+        assert_eq!(judged(seen(Exited, 101, 0, Health::Unchecked)), Verdict::Failed, "it ran in between");
+        assert_eq!(judged(Sight::Gone), Verdict::Inconclusive);
+        let again = watch(stays_down, &acted, &seen(Running, 101, 0, Health::Unchecked), &[], at(101));
+        assert!(matches!(again, Next::Settled(_)), "a new start ends the window at once");
     }
 
     #[test]
     fn a_run_that_was_not_seen_after_the_action_is_inconclusive() {
         let acted = Acted { after: None, ..acted() };
         let sight = seen(ResourceState::Running, 99, 0, Health::Unchecked);
-        assert_eq!(judge(&acted, &sight, &[exit(98)], at(120)).verdict, Verdict::Inconclusive);
+        assert_eq!(verdict_of(stays_up(&acted, &sight, &[exit(98)]), &acted, at(120)).verdict, Verdict::Inconclusive);
     }
 
     #[test]
     fn an_exit_ends_the_window_at_once_and_nothing_else_does() {
-        let settled = |sight: &Sight, happenings: &[Happening], now| match watch(&acted(), sight, happenings, now) {
-            Next::Settled(verification) => Ok(verification.verdict),
-            Next::Wait(until) => Err(until),
-        };
+        let settled =
+            |sight: &Sight, happenings: &[Happening], now| match watch(stays_up, &acted(), sight, happenings, now) {
+                Next::Settled(verification) => Ok(verification.verdict),
+                Next::Wait(until) => Err(until),
+            };
         let runs = seen(ResourceState::Running, 99, 0, Health::Unchecked);
         let unhealthy = seen(ResourceState::Running, 99, 0, Health::Unhealthy);
         assert_eq!(settled(&runs, &[], at(101)), Err(Some(at(120))));
@@ -221,9 +292,11 @@ mod tests {
 
     #[test]
     fn an_engine_that_is_away_is_waited_for_and_then_left_inconclusive() {
-        assert_eq!(watch(&acted(), &Sight::Unasked, &[], at(110)), Next::Wait(Some(at(120))));
-        assert_eq!(watch(&acted(), &Sight::Unasked, &[], at(121)), Next::Wait(Some(at(150))));
-        let Next::Settled(verification) = watch(&acted(), &Sight::Unasked, &[], at(150)) else { panic!("it waits on") };
+        assert_eq!(watch(stays_up, &acted(), &Sight::Unasked, &[], at(110)), Next::Wait(Some(at(120))));
+        assert_eq!(watch(stays_up, &acted(), &Sight::Unasked, &[], at(121)), Next::Wait(Some(at(150))));
+        let Next::Settled(verification) = watch(stays_up, &acted(), &Sight::Unasked, &[], at(150)) else {
+            panic!("it waits on")
+        };
         assert_eq!(verification.verdict, Verdict::Inconclusive);
     }
 }

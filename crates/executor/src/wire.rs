@@ -10,12 +10,13 @@ use crate::verification::{Check, Verification};
 
 pub fn step(claims: &Claims) -> v1::StepRef {
     // The rest of a ticket is authority, and stays here.
-    let Claims { step, plan, incident, attempt, .. } = claims;
+    let Claims { step, plan, subject, attempt, action, .. } = claims;
     v1::StepRef {
         step_id: step.to_string(),
         plan_id: plan.to_string(),
-        incident_id: incident.to_string(),
+        subject: Some((*subject).into()),
         attempt: *attempt,
+        action: Some(action.clone().into()),
     }
 }
 

@@ -16,7 +16,7 @@ use tracing::Instrument;
 use crate::attempt::{Acted, Attempt, Finding, Phase};
 use crate::ledger::{Claim, Ledger};
 use crate::platform::{Platform, Sight};
-use crate::probe::{Probe, Reality, SKEW};
+use crate::probe::{Reality, SKEW};
 use crate::{record, verification};
 
 /// Most characters of a platform's own words that are passed on.
@@ -104,7 +104,7 @@ impl Worker {
 
     async fn look_after(&self, attempt: &Attempt) -> Option<Witness> {
         for _ in 0..LOOKS_AFTER.0 {
-            match self.platform.look(&attempt.target().id).await.0 {
+            match self.platform.look(attempt.target().id()).await.0 {
                 Sight::Seen(snapshot) => return Some(snapshot.witness),
                 Sight::Gone => {
                     return Some(Witness { state: ResourceState::Removed, started_at: None, restart_count: 0 });
@@ -122,10 +122,10 @@ impl Worker {
 
     /// `None` when the process ends first.
     async fn probe(&self, attempt: &Attempt) -> Option<Finding> {
-        let mut probe = Probe::new(attempt.before, attempt.act_by);
+        let mut probe = attempt.effect().probe(attempt.before, attempt.act_by);
         let since = attempt.intent_at - SKEW;
         let decide = |sight: &Sight, seen: &[_], now| probe.take(sight, seen, now);
-        let reality = self.platform.watch(&attempt.target().id, since, &self.stop, decide).await?;
+        let reality = self.platform.watch(attempt.target().id(), since, &self.stop, decide).await?;
         Some(match reality {
             Reality::Done { after } => Finding::Done(self.acted(Some(after))),
             Reality::NotDone => Finding::NotDone { detail: "the executor was interrupted; nothing was done".into() },
@@ -136,8 +136,9 @@ impl Worker {
     /// `None` when the process ends first.
     async fn verify(&self, attempt: &Attempt, acted: &Acted) -> Option<Finding> {
         let since = verification::since(acted, SKEW);
-        let decide = |sight: &Sight, seen: &[_], now| verification::watch(acted, sight, seen, now);
-        self.platform.watch(&attempt.target().id, since, &self.stop, decide).await.map(Finding::Judged)
+        let effect = attempt.effect();
+        let decide = |sight: &Sight, seen: &[_], now| effect.verify(acted, sight, seen, now);
+        self.platform.watch(attempt.target().id(), since, &self.stop, decide).await.map(Finding::Judged)
     }
 
     /// Saves what was found, with its record and event. `None` when somebody else has the attempt now, or the process

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use overseer_contract::v1::FactBatch;
 use overseer_contract::{BadWire, Event};
-use overseer_model::{Epoch, EventKind, Fact, Observation, ResourceState, Timestamp};
+use overseer_model::{Epoch, EventKind, Fact, Observation, ResourceKey, ResourceState, Timestamp};
 use overseer_runtime::telemetry::current_trace;
 use overseer_runtime::{ApplyError, Base, Consumer};
 use overseer_storage::Conn;
 use tokio::sync::Notify;
 
-use crate::detect::{self, History, Thresholds, Trouble};
-use crate::incident::{self, Event as Move, Moment, What};
+use crate::detect::{self, DetectorState, Thresholds, Trouble};
+use crate::incident::{self, IncidentEvent, Moment, MomentKind};
 use crate::{store, wire};
 
 pub const KINDS: &[EventKind] = &[EventKind::FactBatch];
@@ -46,26 +46,28 @@ impl Consumer for FactConsumer {
 
 impl FactConsumer {
     async fn apply_fresh(&self, conn: &mut Conn<'_>, facts: Vec<Fact>) -> Result<(), ApplyError> {
-        let mut histories: HashMap<String, History> = HashMap::new();
+        let now = Timestamp::now();
+        let mut touched: HashMap<ResourceKey, Vec<DetectorState>> = HashMap::new();
         for fact in facts {
-            let id = &fact.resource.id;
-            let history = match histories.remove(id) {
-                Some(history) => history,
-                None => store::history(&mut *conn, id).await?,
+            let key = &fact.resource.key;
+            let states = match touched.remove(key) {
+                Some(states) => states,
+                None => store::states(&mut *conn, key).await?,
             };
-            let (history, trouble) = detect::observe(history, &fact, &self.thresholds);
-            if let Some(trouble) = trouble {
+            let (states, troubles) = detect::observe(states, &fact, &self.thresholds);
+            for trouble in troubles {
                 record(&mut *conn, &fact, &trouble).await?;
             }
             if fact.observation == Observation::State(ResourceState::Removed) {
                 end_removed(&mut *conn, &fact).await?;
-                store::forget_history(&mut *conn, id).await?;
+                store::forget_states(&mut *conn, key).await?;
             } else {
-                histories.insert(id.clone(), history);
+                touched.insert(key.clone(), states);
             }
         }
-        for (id, history) in &histories {
-            store::save_history(&mut *conn, id, history).await?;
+        for (key, states) in &touched {
+            store::save_states(&mut *conn, key, states, now).await?;
+            store::set_calm(&mut *conn, key, detect::calm_since(states)).await?;
         }
         Ok(())
     }
@@ -75,29 +77,29 @@ impl FactConsumer {
 async fn record(conn: &mut Conn<'_>, fact: &Fact, trouble: &Trouble) -> Result<(), ApplyError> {
     let now = Timestamp::now();
     let moment = incident::symptom(trouble);
-    let open = match store::open_by_resource(&mut *conn, &fact.resource.id).await? {
-        Some(kept) => Some(kept),
+    let open = match store::open_by_resource(&mut *conn, &fact.resource.key).await? {
+        Some(stored) => Some(stored),
         None => store::open_by_fingerprint(&mut *conn, incident::fingerprint(&fact.resource)).await?,
     };
-    if let Some(kept) = open {
-        let next = incident::join(kept.incident, &fact.resource, trouble, now);
-        store::save(&mut *conn, &next, &[moment], kept.trace.as_ref()).await?;
+    if let Some(stored) = open {
+        let next = incident::join(stored.incident, &fact.resource, trouble, now);
+        store::save(&mut *conn, &next, &[moment], stored.trace.as_ref()).await?;
         return wire::announce(conn, &next, current_trace(), now, &wire::updated(&next)).await;
     }
     let next = incident::open(&fact.resource, trouble, now);
     let trace = current_trace();
     store::save(&mut *conn, &next, &[moment], trace.as_ref()).await?;
     metrics::counter!("overseer_incident_engine_incidents_total").increment(1);
-    tracing::info!(incident = %next.id, detector = ?next.detector, "an incident was opened");
+    tracing::info!(incident = %next.id, detector = next.detector.as_str(), "incident opened");
     wire::announce(conn, &next, trace, now, &wire::detected(&next)).await
 }
 
 /// A container that is gone gives no more trouble.
 async fn end_removed(conn: &mut Conn<'_>, fact: &Fact) -> Result<(), ApplyError> {
     let now = Timestamp::now();
-    let Some(kept) = store::open_by_resource(&mut *conn, &fact.resource.id).await? else { return Ok(()) };
-    let Some(next) = incident::advance(&kept.incident, Move::Removed, now) else { return Ok(()) };
-    let moment = Moment { at: fact.observed_at, what: What::Removed, evidence: vec![fact.id] };
-    store::save(&mut *conn, &next, &[moment], kept.trace.as_ref()).await?;
-    wire::announce(conn, &next, kept.trace, now, &wire::resolved(&next)).await
+    let Some(stored) = store::open_by_resource(&mut *conn, &fact.resource.key).await? else { return Ok(()) };
+    let Some(next) = incident::advance(&stored.incident, IncidentEvent::Removed, now) else { return Ok(()) };
+    let moment = Moment { at: fact.observed_at, kind: MomentKind::Removed, evidence: vec![fact.id] };
+    store::save(&mut *conn, &next, &[moment], stored.trace.as_ref()).await?;
+    wire::announce(conn, &next, stored.trace, now, &wire::resolved(&next)).await
 }

@@ -26,8 +26,8 @@ impl IncidentService for Incidents {
             store::list(&mut reader.conn(), wire::state_filter(state), &page).await
         };
         let incidents = listed.await.map_err(Problem::from)?;
-        let next_page_token = page.next(&incidents, |kept| kept.incident.id.to_string());
-        let incidents = incidents.into_iter().map(|kept| kept.incident.into()).collect();
+        let next_page_token = page.next(&incidents, |stored| stored.incident.id.to_string());
+        let incidents = incidents.into_iter().map(|stored| stored.incident.into()).collect();
         Ok(Response::new(pb::ListIncidentsResponse { incidents, next_page_token }))
     }
 
@@ -38,23 +38,23 @@ impl IncidentService for Incidents {
         let actor = caller(&request);
         let unknown = || Problem::not_found("incident", "overseer incidents");
         let id: IncidentId = request.into_inner().id.parse().map_err(|_| unknown())?;
-        let kept = self.read(id, &actor).await.map_err(Problem::from)?.ok_or_else(unknown)?;
-        let narrative = wire::narrative(&kept.incident, kept.narrative);
-        Ok(Response::new(pb::IncidentDetail { incident: Some(kept.incident.into()), narrative: Some(narrative) }))
+        let stored = self.read(id, &actor).await.map_err(Problem::from)?.ok_or_else(unknown)?;
+        let narrative = wire::narrative(&stored.incident, stored.narrative);
+        Ok(Response::new(pb::IncidentDetail { incident: Some(stored.incident.into()), narrative: Some(narrative) }))
     }
 }
 
 impl Incidents {
-    async fn read(&self, id: IncidentId, actor: &str) -> Result<Option<store::Kept>, StoreError> {
+    async fn read(&self, id: IncidentId, actor: &str) -> Result<Option<store::StoredIncident>, StoreError> {
         let mut tx = self.db.begin_write().await?;
-        let kept = store::by_id(&mut tx.conn(), id).await?;
-        if kept.is_some() {
+        let stored = store::by_id(&mut tx.conn(), id).await?;
+        if stored.is_some() {
             let object = id.to_string();
             let record =
                 audit::Record { at: Timestamp::now(), actor, action: "narrative.read", object: &object, detail: "" };
             audit::append(&mut tx.conn(), &record).await?;
         }
         tx.commit().await?;
-        Ok(kept)
+        Ok(stored)
     }
 }

@@ -1,6 +1,9 @@
 //! The incident and its life.
 
-use overseer_model::{Digest, FactId, Fingerprint, IncidentId, PlanId, ResourceRef, Timestamp, Verdict};
+use overseer_model::{
+    Digest, FactId, Fingerprint, IncidentId, PlanId, ResourceKey, ResourceRef, Source, TemplateName, Timestamp, Uri,
+    Verdict,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::detect::{Aftermath, Detector, Exit, Trouble};
@@ -35,7 +38,7 @@ pub enum Outcome {
 
 /// What moves an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum IncidentEvent {
     StepBegun,
     RecoveryProven,
     /// A step was carried out and did not help, or its end could not be told.
@@ -51,24 +54,23 @@ pub enum Event {
 impl State {
     /// The state after `event`; `None` when the event means nothing here.
     #[must_use]
-    pub const fn after(self, event: Event) -> Option<Self> {
+    pub const fn after(self, event: IncidentEvent) -> Option<Self> {
         match (self, event) {
-            (Self::Open, Event::StepBegun) => Some(Self::Resolving),
-            (Self::Open | Self::Resolving, Event::RecoveryProven | Event::Removed) | (Self::Open, Event::Calm) => {
-                Some(Self::Resolved)
-            }
-            (Self::Resolving, Event::StepInVain | Event::StepAbandoned) => Some(Self::Open),
+            (Self::Open, IncidentEvent::StepBegun) => Some(Self::Resolving),
+            (Self::Open | Self::Resolving, IncidentEvent::RecoveryProven | IncidentEvent::Removed)
+            | (Self::Open, IncidentEvent::Calm) => Some(Self::Resolved),
+            (Self::Resolving, IncidentEvent::StepInVain | IncidentEvent::StepAbandoned) => Some(Self::Open),
             // While a step is under way its verification decides, not the calm that it may have made itself.
-            (Self::Resolving, Event::Calm | Event::StepBegun)
-            | (Self::Open, Event::StepInVain | Event::StepAbandoned)
+            (Self::Resolving, IncidentEvent::Calm | IncidentEvent::StepBegun)
+            | (Self::Open, IncidentEvent::StepInVain | IncidentEvent::StepAbandoned)
             | (
                 Self::Resolved,
-                Event::StepBegun
-                | Event::RecoveryProven
-                | Event::StepInVain
-                | Event::StepAbandoned
-                | Event::Calm
-                | Event::Removed,
+                IncidentEvent::StepBegun
+                | IncidentEvent::RecoveryProven
+                | IncidentEvent::StepInVain
+                | IncidentEvent::StepAbandoned
+                | IncidentEvent::Calm
+                | IncidentEvent::Removed,
             ) => None,
         }
     }
@@ -93,7 +95,7 @@ pub struct Incident {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moment {
     pub at: Timestamp,
-    pub what: What,
+    pub kind: MomentKind,
     pub evidence: Vec<FactId>,
 }
 
@@ -101,10 +103,10 @@ impl Moment {
     /// Whether `next` tells the same symptom anew.
     #[must_use]
     pub fn is_repeated_by(&self, next: &Self) -> bool {
-        match (&self.what, &next.what) {
+        match (&self.kind, &next.kind) {
             (
-                What::Symptom { detector, aftermath, .. },
-                What::Symptom { detector: detector_again, aftermath: aftermath_again, .. },
+                MomentKind::Symptom { detector, aftermath, .. },
+                MomentKind::Symptom { detector: detector_again, aftermath: aftermath_again, .. },
             ) => (detector, aftermath) == (detector_again, aftermath_again),
             _ => false,
         }
@@ -113,7 +115,7 @@ impl Moment {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum What {
+pub enum MomentKind {
     Symptom {
         detector: Detector,
         exits: Vec<Exit>,
@@ -137,11 +139,21 @@ pub enum What {
         by: String,
     },
     Begun,
-    Acted,
+    Acted {
+        template: TemplateName,
+    },
     Verified {
+        #[serde(default = "before_templates_were_kept")]
+        template: TemplateName,
         verdict: Verdict,
         checks: Vec<(String, Verdict)>,
     },
+    /// Every step of the plan was carried out and verified.
+    Succeeded {
+        templates: Vec<TemplateName>,
+    },
+    /// The plan ended well by what a person said of a step in doubt, which proves nothing.
+    Unproven,
     StepFailed {
         reason: String,
     },
@@ -150,11 +162,19 @@ pub enum What {
     Removed,
 }
 
+/// Older builds knew one template.
+const fn before_templates_were_kept() -> TemplateName {
+    TemplateName::RestartResource
+}
+
 /// Equal for the same trouble of the same workload. The name stands for the workload, because a re-created container
-/// has a new id.
+/// has a new id; source and kind stand beside it, because a VM may have the same name.
 #[must_use]
 pub fn fingerprint(resource: &ResourceRef) -> Fingerprint {
-    Fingerprint(Digest::of_parts(&["exits", resource.site.as_str(), &resource.name]))
+    let ResourceRef { key: ResourceKey { site, uri }, name } = resource;
+    let Uri { source: Source { provider, instance }, kind, id: _ } = uri;
+    let parts = ["exits", site.as_str(), provider.as_str(), &instance.to_string(), kind.as_str(), name];
+    Fingerprint(Digest::of_parts(&parts))
 }
 
 #[must_use]
@@ -209,23 +229,22 @@ pub fn symptom(trouble: &Trouble) -> Moment {
     Moment {
         at: *at,
         evidence: exits.iter().map(|exit| exit.fact).collect(),
-        what: What::Symptom { detector: *detector, exits: exits.clone(), aftermath: *aftermath },
+        kind: MomentKind::Symptom { detector: *detector, exits: exits.clone(), aftermath: *aftermath },
     }
 }
 
 /// The incident after `event`, with its outcome; `None` when the event means nothing in its state.
 #[must_use]
-pub fn advance(incident: &Incident, event: Event, now: Timestamp) -> Option<Incident> {
+pub fn advance(incident: &Incident, event: IncidentEvent, now: Timestamp) -> Option<Incident> {
     let state = incident.state.after(event)?;
     let outcome = match (event, incident.outcome) {
-        (Event::StepBegun | Event::StepAbandoned, before) => before,
-        (Event::RecoveryProven, _) => Outcome::Resolved,
-        (Event::StepInVain, _) => Outcome::Unresolved,
+        (IncidentEvent::StepBegun | IncidentEvent::StepAbandoned, before) => before,
+        (IncidentEvent::RecoveryProven, _) => Outcome::Resolved,
+        (IncidentEvent::StepInVain, _) => Outcome::Unresolved,
         // To remove what a fix did not mend is no cure.
-        (Event::Removed, Outcome::Unresolved) => Outcome::Unresolved,
-        (Event::Removed, Outcome::Pending | Outcome::Resolved | Outcome::Mitigated) | (Event::Calm, _) => {
-            Outcome::Mitigated
-        }
+        (IncidentEvent::Removed, Outcome::Unresolved) => Outcome::Unresolved,
+        (IncidentEvent::Removed, Outcome::Pending | Outcome::Resolved | Outcome::Mitigated)
+        | (IncidentEvent::Calm, _) => Outcome::Mitigated,
     };
     let resolved_at = (state == State::Resolved).then_some(now);
     Some(Incident { state, outcome, resolved_at, updated_at: now, ..incident.clone() })
@@ -238,18 +257,28 @@ mod tests {
     #[test]
     fn the_same_symptom_again_takes_the_place_of_the_last_one() {
         let at = Timestamp::from_micros(1);
-        let moment = |what| Moment { at, what, evidence: Vec::new() };
-        let symptom = |detector, aftermath| moment(What::Symptom { detector, exits: Vec::new(), aftermath });
+        let moment = |kind| Moment { at, kind, evidence: Vec::new() };
+        let symptom = |detector, aftermath| moment(MomentKind::Symptom { detector, exits: Vec::new(), aftermath });
         let keeps = symptom(Detector::RestartLoop, Aftermath::KeepsRestarting);
         assert!(keeps.is_repeated_by(&keeps));
         assert!(!keeps.is_repeated_by(&symptom(Detector::RestartLoop, Aftermath::StaysDown)));
         assert!(!keeps.is_repeated_by(&symptom(Detector::UnexpectedExit, Aftermath::KeepsRestarting)));
-        assert!(!moment(What::Acted).is_repeated_by(&keeps));
+        assert!(!moment(MomentKind::Begun).is_repeated_by(&keeps));
+    }
+
+    #[test]
+    fn a_vm_and_a_container_of_one_name_are_two_troubles_and_a_new_container_is_the_same() {
+        let named = |key: &str| fingerprint(&ResourceRef { key: key.parse().unwrap(), name: "web".into() });
+        let web = named("home/docker://local/c1");
+        assert_eq!(web, named("home/docker://local/c2"));
+        for other in ["home/proxmox://local/c1", "home/docker://nas/c1", "away/docker://local/c1"] {
+            assert_ne!(web, named(other), "{other}");
+        }
     }
 
     #[test]
     fn every_state_answers_every_event() {
-        use Event::{Calm, RecoveryProven, Removed, StepAbandoned, StepBegun, StepInVain};
+        use IncidentEvent::{Calm, RecoveryProven, Removed, StepAbandoned, StepBegun, StepInVain};
         use State::{Open, Resolved, Resolving};
         let table = [
             (Open, StepBegun, Some(Resolving)),

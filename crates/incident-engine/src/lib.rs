@@ -23,8 +23,10 @@ use serde::Deserialize;
 use tokio::sync::Notify;
 use tonic::service::Routes;
 
-pub const MIGRATIONS: Migrations =
-    Migrations(&[(100, "incidents", include_str!("../../../migrations/incident-engine/0100_incidents.sql"))]);
+pub const MIGRATIONS: Migrations = Migrations(&[
+    (100, "incidents", include_str!("../../../migrations/incident-engine/0100_incidents.sql")),
+    (101, "detector_states", include_str!("../../../migrations/incident-engine/0101_detector_states.sql")),
+]);
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

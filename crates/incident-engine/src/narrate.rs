@@ -2,10 +2,11 @@
 //! for a log line to get in: a [`Moment`] has none.
 
 use overseer_model::{FactId, Timestamp, Verdict, plain};
+use overseer_templates::template;
 use serde::{Deserialize, Serialize};
 
 use crate::detect::{Aftermath, Detector, Exit, Memory};
-use crate::incident::{Incident, Moment, Outcome, State, What};
+use crate::incident::{Incident, Moment, MomentKind, Outcome, State};
 
 /// Longest name that is told, in characters.
 const NAME: usize = 128;
@@ -51,11 +52,11 @@ pub fn narrate(incident: &Incident, story: &[Moment]) -> Narrative {
     let name = plain(&incident.resource.name, NAME);
     let timeline: Vec<Entry> = story
         .iter()
-        .map(|moment| Entry { at: moment.at, text: sentence(&name, &moment.what), evidence: moment.evidence.clone() })
+        .map(|moment| Entry { at: moment.at, text: sentence(&name, &moment.kind), evidence: moment.evidence.clone() })
         .collect();
     let told = |section| -> Vec<String> {
-        let of_section = story.iter().filter(|moment| section_of(&moment.what) == section);
-        of_section.map(|moment| sentence(&name, &moment.what)).collect()
+        let of_section = story.iter().filter(|moment| section_of(&moment.kind) == section);
+        of_section.map(|moment| sentence(&name, &moment.kind)).collect()
     };
     let symptoms = told(Section::Symptoms);
     let resolution_steps = told(Section::Steps);
@@ -74,19 +75,27 @@ enum Section {
     Nowhere,
 }
 
-const fn section_of(what: &What) -> Section {
-    match what {
-        What::Symptom { .. } => Section::Symptoms,
-        What::Proposed { .. } | What::Approved { .. } | What::Denied { .. } | What::Acted => Section::Steps,
-        What::Verified { .. } => Section::Verifications,
-        What::Refused { .. } | What::Begun | What::StepFailed { .. } | What::InDoubt | What::Calm | What::Removed => {
-            Section::Nowhere
-        }
+const fn section_of(kind: &MomentKind) -> Section {
+    match kind {
+        MomentKind::Symptom { .. } => Section::Symptoms,
+        MomentKind::Proposed { .. }
+        | MomentKind::Approved { .. }
+        | MomentKind::Denied { .. }
+        | MomentKind::Acted { .. } => Section::Steps,
+        MomentKind::Verified { .. } => Section::Verifications,
+        MomentKind::Refused { .. }
+        | MomentKind::Begun
+        | MomentKind::Succeeded { .. }
+        | MomentKind::Unproven
+        | MomentKind::StepFailed { .. }
+        | MomentKind::InDoubt
+        | MomentKind::Calm
+        | MomentKind::Removed => Section::Nowhere,
     }
 }
 
 fn text(incident: &Incident, name: &str, hypotheses: &[Hypothesis], timeline: &[Entry]) -> String {
-    let mut lines = vec![format!("{} on site {}.", title(incident), incident.resource.site)];
+    let mut lines = vec![format!("{} on site {}.", title(incident), incident.resource.site())];
     if let Some(first) = timeline.first() {
         lines.push(format!("It began at {}: {}", first.at, first.text));
     }
@@ -128,30 +137,32 @@ fn symptom(name: &str, detector: Detector, exits: &[Exit], aftermath: Aftermath)
     }
 }
 
-fn sentence(name: &str, what: &What) -> String {
-    match what {
-        What::Symptom { detector, exits, aftermath } => symptom(name, *detector, exits, *aftermath),
-        What::Proposed { plan, title } => format!("Plan {plan} was proposed: {title}."),
-        What::Refused { reason, .. } => format!("No plan was made: {reason}."),
-        What::Approved { by, .. } => format!("{} approved the plan.", plain(by, NAME)),
-        What::Denied { by, .. } => format!("{} denied the plan.", plain(by, NAME)),
-        What::Begun => "The step began.".to_owned(),
-        What::Acted => format!("{name} was restarted."),
-        What::Verified { verdict, checks } => {
+fn sentence(name: &str, kind: &MomentKind) -> String {
+    match kind {
+        MomentKind::Symptom { detector, exits, aftermath } => symptom(name, *detector, exits, *aftermath),
+        MomentKind::Proposed { plan, title } => format!("Plan {plan} was proposed: {title}."),
+        MomentKind::Refused { reason, .. } => format!("No plan was made: {reason}."),
+        MomentKind::Approved { by, .. } => format!("{} approved the plan.", plain(by, NAME)),
+        MomentKind::Denied { by, .. } => format!("{} denied the plan.", plain(by, NAME)),
+        MomentKind::Begun => "The step began.".to_owned(),
+        MomentKind::Acted { template: by } => format!("{name} was {}.", template(*by).past),
+        MomentKind::Succeeded { .. } => "Every step of the plan was verified.".to_owned(),
+        MomentKind::Unproven => "A person reported the step as done; the recovery is not proven.".to_owned(),
+        MomentKind::Verified { template: _, verdict, checks } => {
             let checks: Vec<String> = checks.iter().map(|(name, verdict)| format!("{name} {verdict}")).collect();
             format!("Verification {verdict}: {}.", checks.join(", "))
         }
-        What::StepFailed { reason } => format!("The step failed: {reason}."),
-        What::InDoubt => "Whether the step took place could not be told. A person decides.".to_owned(),
-        What::Calm => format!("{name} gave no more trouble."),
-        What::Removed => format!("{name} was removed."),
+        MomentKind::StepFailed { reason } => format!("The step failed: {reason}."),
+        MomentKind::InDoubt => "Whether the step took place could not be told. A person decides.".to_owned(),
+        MomentKind::Calm => format!("{name} gave no more trouble."),
+        MomentKind::Removed => format!("{name} was removed."),
     }
 }
 
 /// Ranked causes from exit codes and kills. Codes from 128 on are 128 + the signal (POSIX shell, "Exit Status").
 fn hypotheses(story: &[Moment]) -> Vec<Hypothesis> {
     let last = story.iter().rev().find_map(|moment| {
-        let What::Symptom { exits, .. } = &moment.what else { return None };
+        let MomentKind::Symptom { exits, .. } = &moment.kind else { return None };
         exits.last()
     });
     let Some(exit) = last else { return Vec::new() };
@@ -176,38 +187,52 @@ fn hypotheses(story: &[Moment]) -> Vec<Hypothesis> {
     }
 }
 
+/// A step that was verified helped only if the whole plan did.
 fn lessons(story: &[Moment]) -> Vec<String> {
-    let verdicts = story.iter().filter_map(|moment| {
-        let What::Verified { verdict, .. } = &moment.what else { return None };
-        Some(*verdict)
-    });
-    let mut lessons: Vec<String> = verdicts
-        .filter_map(|verdict| match verdict {
-            Verdict::Passed => Some("A restart helped against this trouble.".to_owned()),
-            Verdict::Failed => Some("A restart did not help against this trouble.".to_owned()),
-            Verdict::Inconclusive => None,
+    let mut lessons: Vec<String> = story
+        .iter()
+        .filter_map(|moment| match &moment.kind {
+            MomentKind::Succeeded { templates } => {
+                let verbs: Vec<String> = templates.iter().map(|name| format!("a {}", template(*name).verb)).collect();
+                Some(format!("{} helped against this trouble.", capital(&verbs.join(" and "))))
+            }
+            MomentKind::Verified { template: by, verdict: Verdict::Failed, .. } => {
+                Some(format!("A {} did not help against this trouble.", template(*by).verb))
+            }
+            MomentKind::Verified { verdict: Verdict::Passed | Verdict::Inconclusive, .. }
+            | MomentKind::Symptom { .. }
+            | MomentKind::Proposed { .. }
+            | MomentKind::Refused { .. }
+            | MomentKind::Approved { .. }
+            | MomentKind::Denied { .. }
+            | MomentKind::Begun
+            | MomentKind::Acted { .. }
+            | MomentKind::Unproven
+            | MomentKind::StepFailed { .. }
+            | MomentKind::InDoubt
+            | MomentKind::Calm
+            | MomentKind::Removed => None,
         })
         .collect();
     lessons.dedup();
     lessons
 }
 
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
-    use overseer_model::{PlanId, Provider, ResourceKind, ResourceRef};
+    use overseer_model::{PlanId, ResourceRef, TemplateName};
 
     use super::*;
     use crate::detect::Trouble;
     use crate::incident;
 
     fn story() -> (Incident, Vec<Moment>) {
-        let resource = ResourceRef {
-            site: "home".parse().unwrap(),
-            provider: Provider::Docker,
-            kind: ResourceKind::Container,
-            id: "c".into(),
-            name: "we\u{202e}b\n".into(),
-        };
+        let resource = ResourceRef { key: "home/docker://local/c".parse().unwrap(), name: "we\u{202e}b\n".into() };
         let second = |n: i64| Timestamp::from_micros(n * 1_000_000);
         let exits: Vec<Exit> =
             (1..=4).map(|n| Exit { fact: FactId::fresh(), at: second(n), code: 1, memory: Memory::Enough }).collect();
@@ -218,12 +243,16 @@ mod tests {
             incident::symptom(&trouble),
             Moment {
                 at: second(6),
-                what: What::Proposed { plan: PlanId::fresh(), title: "restart web".into() },
+                kind: MomentKind::Proposed { plan: PlanId::fresh(), title: "restart web".into() },
                 evidence: vec![],
             },
             Moment {
                 at: second(7),
-                what: What::Verified { verdict: Verdict::Failed, checks: vec![("running".into(), Verdict::Failed)] },
+                kind: MomentKind::Verified {
+                    template: TemplateName::RestartResource,
+                    verdict: Verdict::Failed,
+                    checks: vec![("running".into(), Verdict::Failed)],
+                },
                 evidence: vec![],
             },
         ];
@@ -243,6 +272,22 @@ mod tests {
         assert_eq!(narrative.lessons, ["A restart did not help against this trouble."]);
         assert!(!narrative.text.contains('\u{202e}'));
         assert!(narrative.text.starts_with("we\u{fffd}b\u{fffd} crashes again and again on site home."));
+    }
+
+    #[test]
+    fn a_verified_step_is_no_lesson_until_its_plan_succeeded() {
+        let (incident, mut moments) = story();
+        let moment = |kind| Moment { at: Timestamp::from_micros(8), kind, evidence: vec![] };
+        moments.truncate(2);
+        let (stop, start) = (TemplateName::StopResource, TemplateName::StartResource);
+        let (verdict, checks) = (Verdict::Passed, vec![]);
+        moments.push(moment(MomentKind::Acted { template: stop }));
+        moments.push(moment(MomentKind::Verified { template: stop, verdict, checks }));
+        let narrative = narrate(&incident, &moments);
+        assert_eq!(narrative.lessons, Vec::<String>::new());
+        assert!(narrative.resolution_steps[1].ends_with(" was stopped."), "{:?}", narrative.resolution_steps);
+        moments.push(moment(MomentKind::Succeeded { templates: vec![stop, start] }));
+        assert_eq!(narrate(&incident, &moments).lessons, ["A stop and a start helped against this trouble."]);
     }
 
     #[test]

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use overseer_contract::v1 as pb;
 use overseer_contract::{BadWire, Event, required};
-use overseer_model::{EventKind, IncidentId, Timestamp, Verdict};
+use overseer_model::{Action, EventKind, IncidentId, Subject, TemplateName, Timestamp, Verdict};
 use overseer_runtime::{ApplyError, Base, Consumer, first_time};
 use tokio::sync::Notify;
 
-use crate::incident::{self, Event as Move, Moment, State, What};
-use crate::{store, wire};
+use crate::incident::{self, IncidentEvent, Moment, MomentKind, State};
+use crate::{detect, store, wire};
 
 pub const KINDS: &[EventKind] = &[
     EventKind::PlanReady,
@@ -31,24 +31,30 @@ pub struct OutcomeConsumer {
 }
 
 /// What an event means to an incident.
-struct Told {
+struct Report {
     incident: IncidentId,
-    what: What,
-    movement: Option<Move>,
+    kind: MomentKind,
+    movement: Option<IncidentEvent>,
 }
 
 #[async_trait]
 impl Consumer for OutcomeConsumer {
     async fn apply(&self, event: &Event) -> Result<(), ApplyError> {
-        let Some(told) = read(event)? else { return Ok(()) };
+        let Some(report) = read(event)? else { return Ok(()) };
         let now = Timestamp::now();
         let Some(mut tx) = first_time(&self.base.db, event).await? else { return Ok(()) };
-        let Some(kept) = store::by_id(&mut tx.conn(), told.incident).await? else { return Ok(()) };
-        let moved = told.movement.and_then(|movement| incident::advance(&kept.incident, movement, now));
-        let next = moved.clone().unwrap_or_else(|| incident::Incident { updated_at: now, ..kept.incident.clone() });
-        let moment = Moment { at: event.at, what: told.what, evidence: Vec::new() };
-        store::save(&mut tx.conn(), &next, &[moment], kept.trace.as_ref()).await?;
+        let Some(stored) = store::by_id(&mut tx.conn(), report.incident).await? else { return Ok(()) };
+        let moved = report.movement.and_then(|movement| incident::advance(&stored.incident, movement, now));
+        let next = moved.clone().unwrap_or_else(|| incident::Incident { updated_at: now, ..stored.incident.clone() });
+        let moment = Moment { at: event.at, kind: report.kind, evidence: Vec::new() };
+        store::save(&mut tx.conn(), &next, &[moment], stored.trace.as_ref()).await?;
         if let Some(moved) = moved {
+            if moved.state == State::Open {
+                // While the step was under way nobody counted how long it is calm.
+                let resource = &moved.resource.key;
+                let states = store::states(&mut tx.conn(), resource).await?;
+                store::set_calm(&mut tx.conn(), resource, detect::calm_since(&states)).await?;
+            }
             let (conn, trace) = (&mut tx.conn(), event.trace.clone());
             match moved.state {
                 State::Resolved => wire::announce(conn, &moved, trace, now, &wire::resolved(&moved)).await?,
@@ -64,73 +70,72 @@ impl Consumer for OutcomeConsumer {
     }
 }
 
-fn read(event: &Event) -> Result<Option<Told>, ApplyError> {
-    let told = match event.kind {
+type Meaning = (Option<pb::Subject>, MomentKind, Option<IncidentEvent>);
+
+/// `None` for what means nothing to an incident, and for plans with another subject.
+fn read(event: &Event) -> Result<Option<Report>, ApplyError> {
+    let Some((subject, kind, movement)) = meaning(event)? else { return Ok(None) };
+    let subject: Subject = required(subject, "subject")?.try_into()?;
+    Ok(subject.incident().map(|incident| Report { incident, kind, movement }))
+}
+
+fn meaning(event: &Event) -> Result<Option<Meaning>, ApplyError> {
+    Ok(match event.kind {
         EventKind::PlanReady => {
             let plan = required(event.payload::<pb::PlanReady>()?.plan, "plan")?;
-            let what = What::Proposed { plan: id(&plan.id, "plan.id")?, title: plan.title };
-            (plan.incident_id, what, None)
+            let kind = MomentKind::Proposed { plan: id(&plan.id, "plan.id")?, title: plan.title };
+            Some((plan.subject, kind, None))
         }
         EventKind::PlanRejected => {
             let plan = required(event.payload::<pb::PlanRejected>()?.plan, "plan")?;
             let reason = plan.refusal.map(|refusal| refusal.reason).unwrap_or_default();
-            let what = What::Refused { plan: id(&plan.id, "plan.id")?, reason };
-            (plan.incident_id, what, None)
+            let kind = MomentKind::Refused { plan: id(&plan.id, "plan.id")?, reason };
+            Some((plan.subject, kind, None))
         }
         EventKind::PlanFinished => {
             let plan = required(event.payload::<pb::PlanFinished>()?.plan, "plan")?;
-            let reason = match plan.state() {
-                pb::PlanState::Expired => "the approval ended before it could be carried out",
-                pb::PlanState::Superseded => "its target changed or its incident ended",
-                // The step's own events have told these.
-                pb::PlanState::Succeeded
-                | pb::PlanState::Failed
-                | pb::PlanState::InDoubt
-                | pb::PlanState::Cancelled
-                | pb::PlanState::Rejected
-                | pb::PlanState::Ready
-                | pb::PlanState::Running
-                | pb::PlanState::Unspecified => return Ok(None),
-            };
-            let what = What::StepFailed { reason: reason.to_owned() };
-            (plan.incident_id, what, Some(Move::StepAbandoned))
+            end_of(&plan)?.map(|(kind, movement)| (plan.subject, kind, Some(movement)))
         }
         EventKind::ApprovalGranted => {
             let granted: pb::ApprovalGranted = event.payload()?;
-            let what = What::Approved { plan: id(&granted.plan_id, "plan_id")?, by: granted.approved_by };
-            (granted.incident_id, what, None)
+            let kind = MomentKind::Approved { plan: id(&granted.plan_id, "plan_id")?, by: granted.approved_by };
+            Some((granted.subject, kind, None))
         }
         EventKind::ApprovalDenied => {
             let denied: pb::ApprovalDenied = event.payload()?;
-            let what = What::Denied { plan: id(&denied.plan_id, "plan_id")?, by: denied.denied_by };
-            (denied.incident_id, what, None)
+            let kind = MomentKind::Denied { plan: id(&denied.plan_id, "plan_id")?, by: denied.denied_by };
+            Some((denied.subject, kind, None))
         }
         EventKind::StepStarted => {
             let step = required(event.payload::<pb::StepStarted>()?.step, "step")?;
-            (step.incident_id, What::Begun, Some(Move::StepBegun))
+            Some((step.subject, MomentKind::Begun, Some(IncidentEvent::StepBegun)))
         }
         EventKind::StepActed => {
             let step = required(event.payload::<pb::StepActed>()?.step, "step")?;
-            (step.incident_id, What::Acted, None)
+            let kind = MomentKind::Acted { template: template_of(&step)? };
+            Some((step.subject, kind, None))
         }
         EventKind::StepVerified => {
             let pb::StepVerified { step, verification } = event.payload()?;
+            let step = required(step, "step")?;
             let (verdict, checks) = verification_of(required(verification, "verification")?)?;
+            // Only a plan that succeeded proves recovery; one step of it does not.
             let movement = match verdict {
-                Verdict::Passed => Move::RecoveryProven,
-                Verdict::Failed | Verdict::Inconclusive => Move::StepInVain,
+                Verdict::Passed => None,
+                Verdict::Failed | Verdict::Inconclusive => Some(IncidentEvent::StepInVain),
             };
-            (required(step, "step")?.incident_id, What::Verified { verdict, checks }, Some(movement))
+            let kind = MomentKind::Verified { template: template_of(&step)?, verdict, checks };
+            Some((step.subject, kind, movement))
         }
         EventKind::StepFailed => {
             let failed: pb::StepFailed = event.payload()?;
             let Some((reason, movement)) = failure(failed.failure()) else { return Ok(None) };
-            let what = What::StepFailed { reason: reason.to_owned() };
-            (required(failed.step, "step")?.incident_id, what, Some(movement))
+            let kind = MomentKind::StepFailed { reason: reason.to_owned() };
+            Some((required(failed.step, "step")?.subject, kind, Some(movement)))
         }
         EventKind::StepInDoubt => {
             let step = required(event.payload::<pb::StepInDoubt>()?.step, "step")?;
-            (step.incident_id, What::InDoubt, Some(Move::StepInVain))
+            Some((step.subject, MomentKind::InDoubt, Some(IncidentEvent::StepInVain)))
         }
         EventKind::FactBatch
         | EventKind::LogSignatures
@@ -139,10 +144,44 @@ fn read(event: &Event) -> Result<Option<Told>, ApplyError> {
         | EventKind::IncidentUpdated
         | EventKind::IncidentResolved
         | EventKind::ApprovalRequired
-        | EventKind::StepDispatched => return Ok(None),
+        | EventKind::StepDispatched => None,
+    })
+}
+
+/// What the end of a plan means; `None` where the events of its steps and approval have reported it.
+fn end_of(plan: &pb::Plan) -> Result<Option<(MomentKind, IncidentEvent)>, BadWire> {
+    let ended = |reason: &str| {
+        let kind = MomentKind::StepFailed { reason: reason.to_owned() };
+        Some((kind, IncidentEvent::StepAbandoned))
     };
-    let (incident, what, movement) = told;
-    Ok(Some(Told { incident: id(&incident, "incident_id")?, what, movement }))
+    Ok(match plan.state() {
+        pb::PlanState::Succeeded => {
+            let proven = plan.steps.iter().all(|step| step.verdict == Some(pb::Verdict::Passed.into()));
+            let templates = plan.steps.iter().map(|step| template_in(step.action.clone())).collect::<Result<_, _>>()?;
+            Some(if proven {
+                (MomentKind::Succeeded { templates }, IncidentEvent::RecoveryProven)
+            } else {
+                (MomentKind::Unproven, IncidentEvent::StepAbandoned)
+            })
+        }
+        pb::PlanState::Expired => ended("the approval ended before it could be carried out"),
+        pb::PlanState::Superseded => ended("its target changed or its incident ended"),
+        pb::PlanState::Failed
+        | pb::PlanState::InDoubt
+        | pb::PlanState::Cancelled
+        | pb::PlanState::Rejected
+        | pb::PlanState::Ready
+        | pb::PlanState::Running
+        | pb::PlanState::Unspecified => None,
+    })
+}
+
+fn template_of(step: &pb::StepRef) -> Result<TemplateName, BadWire> {
+    template_in(step.action.clone())
+}
+
+fn template_in(action: Option<pb::Action>) -> Result<TemplateName, BadWire> {
+    Ok(Action::try_from(required(action, "action")?)?.template())
 }
 
 fn id<T: std::str::FromStr>(text: &str, field: &'static str) -> Result<T, BadWire> {
@@ -150,15 +189,22 @@ fn id<T: std::str::FromStr>(text: &str, field: &'static str) -> Result<T, BadWir
 }
 
 /// `None` for a failure that the control plane answers with a new ticket.
-const fn failure(failure: pb::StepFailure) -> Option<(&'static str, Move)> {
+const fn failure(failure: pb::StepFailure) -> Option<(&'static str, IncidentEvent)> {
     match failure {
         pb::StepFailure::TicketExpired => None,
-        pb::StepFailure::RefusedByPlatform => Some(("the platform refused it", Move::StepInVain)),
+        pb::StepFailure::RefusedByPlatform => Some(("the platform refused it", IncidentEvent::StepInVain)),
         pb::StepFailure::TargetDrift => {
-            Some(("the target is not the one that was approved; nothing was done", Move::StepAbandoned))
+            Some(("the target is not the one that was approved; nothing was done", IncidentEvent::StepAbandoned))
+        }
+        pb::StepFailure::Precondition => Some((
+            "the target is in a state in which the step must not act; nothing was done",
+            IncidentEvent::StepAbandoned,
+        )),
+        pb::StepFailure::Unsupported => {
+            Some(("the executor cannot carry it out; nothing was done", IncidentEvent::StepAbandoned))
         }
         pb::StepFailure::TicketRefused | pb::StepFailure::Unspecified => {
-            Some(("the executor refused the ticket; nothing was done", Move::StepAbandoned))
+            Some(("the executor refused the ticket; nothing was done", IncidentEvent::StepAbandoned))
         }
     }
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use overseer_model::Timestamp;
+use overseer_model::{IncidentId, Timestamp};
 use overseer_runtime::{ApplyError, Base, Task};
 use tokio::sync::Notify;
 
-use crate::incident::{self, Event as Move, Moment, What};
+use crate::incident::{self, IncidentEvent, Moment, MomentKind};
 use crate::{detect, store, wire};
 
 /// The longest wait between two looks, for what no message told.
@@ -33,43 +33,41 @@ pub fn task(base: Base, quiet: Duration, changed: Arc<Notify>) -> Task {
     })
 }
 
-/// Resolves what is due, and says how long until the next may be.
+/// Resolves what is due, and says how long until the next may be. Only what is calm is read, by an index, however many
+/// incidents are open.
 async fn resolve_due(base: &Base, quiet: Duration, now: Timestamp) -> Result<Duration, ApplyError> {
-    let open = {
-        let mut reader = base.db.reader().await?;
-        store::open(&mut reader.conn()).await?
-    };
-    let mut wait = SWEEP;
-    for kept in open {
-        let mut reader = base.db.reader().await?;
-        let history = store::history(&mut reader.conn(), &kept.incident.resource.id).await?;
-        drop(reader);
-        let Some(since) = detect::calm_since(&history) else { continue };
-        let calm = now.since(since);
-        if calm < quiet {
-            wait = wait.min(quiet - calm);
-        } else {
-            resolve(base, &kept, since, now).await?;
+    loop {
+        let (due, next) = {
+            let mut reader = base.db.reader().await?;
+            store::calm(&mut reader.conn(), now - quiet).await?
+        };
+        if due.is_empty() {
+            return Ok(next.map_or(SWEEP, |since| (since + quiet).since(now).min(SWEEP)));
+        }
+        for id in due {
+            resolve(base, id, quiet, now).await?;
         }
     }
-    Ok(wait)
 }
 
-async fn resolve(base: &Base, kept: &store::Kept, since: Timestamp, now: Timestamp) -> Result<(), ApplyError> {
+async fn resolve(base: &Base, id: IncidentId, quiet: Duration, now: Timestamp) -> Result<(), ApplyError> {
     let mut tx = base.db.begin_write().await?;
     // Read again under the write lock: a fact may have come in between.
-    let Some(current) = store::by_id(&mut tx.conn(), kept.incident.id).await? else { return Ok(()) };
-    let resource = &current.incident.resource.id;
-    let history = store::history(&mut tx.conn(), resource).await?;
-    if detect::calm_since(&history) != Some(since) {
-        return Ok(());
-    }
-    let Some(next) = incident::advance(&current.incident, Move::Calm, now) else { return Ok(()) };
-    let moment = Moment { at: now, what: What::Calm, evidence: Vec::new() };
+    let Some(current) = store::by_id(&mut tx.conn(), id).await? else { return Ok(()) };
+    let resource = current.incident.resource.key.clone();
+    let states = store::states(&mut tx.conn(), &resource).await?;
+    let calm = detect::calm_since(&states).filter(|since| now.since(*since) >= quiet);
+    let next = calm.and_then(|_| incident::advance(&current.incident, IncidentEvent::Calm, now));
+    let Some(next) = next else {
+        // Not calm after all, or a step is under way: its own events come back to it.
+        store::set_calm(&mut tx.conn(), &resource, None).await?;
+        return Ok(tx.commit().await?);
+    };
+    let moment = Moment { at: now, kind: MomentKind::Calm, evidence: Vec::new() };
     store::save(&mut tx.conn(), &next, &[moment], current.trace.as_ref()).await?;
     // What was resolved is no part of the next trouble.
-    let calm = detect::History { exits: Vec::new(), ..history };
-    store::save_history(&mut tx.conn(), resource, &calm).await?;
+    let cleared: Vec<_> = states.into_iter().map(detect::DetectorState::cleared).collect();
+    store::save_states(&mut tx.conn(), &resource, &cleared, now).await?;
     wire::announce(&mut tx.conn(), &next, current.trace, now, &wire::resolved(&next)).await?;
     tx.commit().await?;
     base.relay.wake();

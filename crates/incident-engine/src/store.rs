@@ -1,12 +1,12 @@
 //! The tables of the incident engine.
 
 use overseer_contract::TraceParent;
-use overseer_model::{Epoch, Fingerprint, IncidentId, Timestamp};
+use overseer_model::{Epoch, Fingerprint, IncidentId, ResourceKey, Timestamp};
 use overseer_runtime::Page;
 use overseer_storage::column::{from_count, from_json, from_text, from_word, to_json, to_word};
-use overseer_storage::{Conn, StoreError, clean, on, row};
+use overseer_storage::{Conn, StoreError, on, row};
 
-use crate::detect::History;
+use crate::detect::DetectorState;
 use crate::incident::{Incident, Moment, State};
 use crate::narrate::{Narrative, narrate};
 
@@ -31,15 +31,15 @@ row! {
 const COLUMNS: &str = "id, fingerprint, resource, detector, severity, state, outcome, opened_at, updated_at, \
                        resolved_at, occurrences, trace, narrative";
 
-/// An incident as it is kept.
-pub struct Kept {
+/// An incident as it is stored.
+pub struct StoredIncident {
     pub incident: Incident,
     pub narrative: Narrative,
     /// Of the engine's event that opened it.
     pub trace: Option<TraceParent>,
 }
 
-impl TryFrom<Row> for Kept {
+impl TryFrom<Row> for StoredIncident {
     type Error = StoreError;
     fn try_from(row: Row) -> Result<Self, StoreError> {
         let Row {
@@ -78,36 +78,58 @@ impl TryFrom<Row> for Kept {
     }
 }
 
-pub async fn open_by_fingerprint(conn: &mut Conn<'_>, fingerprint: Fingerprint) -> Result<Option<Kept>, StoreError> {
+pub async fn open_by_fingerprint(
+    conn: &mut Conn<'_>,
+    fingerprint: Fingerprint,
+) -> Result<Option<StoredIncident>, StoreError> {
     one(conn, "fingerprint = $1 AND state <> 'resolved'", fingerprint.to_string()).await
 }
 
-/// By the platform's id, whatever the name is now.
-pub async fn open_by_resource(conn: &mut Conn<'_>, resource: &str) -> Result<Option<Kept>, StoreError> {
-    one(conn, "resource_id = $1 AND state <> 'resolved'", clean(resource)).await
+/// By the resource's key, whatever its name is now.
+pub async fn open_by_resource(
+    conn: &mut Conn<'_>,
+    resource: &ResourceKey,
+) -> Result<Option<StoredIncident>, StoreError> {
+    one(conn, "resource_key = $1 AND state <> 'resolved'", resource.to_string()).await
 }
 
-pub async fn by_id(conn: &mut Conn<'_>, id: IncidentId) -> Result<Option<Kept>, StoreError> {
+pub async fn by_id(conn: &mut Conn<'_>, id: IncidentId) -> Result<Option<StoredIncident>, StoreError> {
     one(conn, "id = $1", id.to_string()).await
 }
 
 /// Whoever reads an incident in a transaction may change it there; facts and outcomes come at the same time.
-async fn one(conn: &mut Conn<'_>, condition: &'static str, value: String) -> Result<Option<Kept>, StoreError> {
+async fn one(
+    conn: &mut Conn<'_>,
+    condition: &'static str,
+    value: String,
+) -> Result<Option<StoredIncident>, StoreError> {
     let lock = conn.for_update();
     let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM incident WHERE {condition}{lock}"));
     let row: Option<Row> = on!(conn, c => sqlx::query_as(sql).bind(value).fetch_optional(c).await)?;
-    row.map(Kept::try_from).transpose()
+    row.map(StoredIncident::try_from).transpose()
 }
 
-/// Incidents that are not resolved.
-pub async fn open(conn: &mut Conn<'_>) -> Result<Vec<Kept>, StoreError> {
-    let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM incident WHERE state <> 'resolved'"));
-    let rows: Vec<Row> = on!(conn, c => sqlx::query_as(sql).fetch_all(c).await)?;
-    rows.into_iter().map(Kept::try_from).collect()
+/// The oldest open incidents whose resource is calm since `until` or longer; when there are none, since when the next is
+/// calm.
+pub async fn calm(conn: &mut Conn<'_>, until: Timestamp) -> Result<(Vec<IncidentId>, Option<Timestamp>), StoreError> {
+    let rows: Vec<(String, i64)> = on!(conn, c => sqlx::query_as(
+        "SELECT id, calm_since FROM incident WHERE calm_since IS NOT NULL ORDER BY calm_since LIMIT 100")
+        .fetch_all(c).await)?;
+    let due = rows.iter().take_while(|(_, since)| *since <= until.micros());
+    let due: Vec<IncidentId> = due.map(|(id, _)| from_text(id, "incident.id")).collect::<Result<_, _>>()?;
+    let next = rows.get(due.len()).map(|(_, since)| Timestamp::from_micros(*since));
+    Ok((due, next))
+}
+
+/// Notes since when the open incidents of a resource are calm.
+pub async fn set_calm(conn: &mut Conn<'_>, resource: &ResourceKey, since: Option<Timestamp>) -> Result<(), StoreError> {
+    on!(conn, c => sqlx::query("UPDATE incident SET calm_since = $2 WHERE resource_key = $1 AND state = 'open'")
+        .bind(resource.to_string()).bind(since.map(Timestamp::micros)).execute(c).await.map(drop))?;
+    Ok(())
 }
 
 /// Newest first; of one state when it is given.
-pub async fn list(conn: &mut Conn<'_>, state: Option<State>, page: &Page) -> Result<Vec<Kept>, StoreError> {
+pub async fn list(conn: &mut Conn<'_>, state: Option<State>, page: &Page) -> Result<Vec<StoredIncident>, StoreError> {
     let sql = sqlx::AssertSqlSafe(format!(
         "SELECT {COLUMNS} FROM incident WHERE ($1 = '' OR id < $1) AND ($2 = '' OR state = $2) \
          ORDER BY id DESC LIMIT $3"
@@ -116,7 +138,7 @@ pub async fn list(conn: &mut Conn<'_>, state: Option<State>, page: &Page) -> Res
     let after = page.after.clone().unwrap_or_default();
     let rows: Vec<Row> =
         on!(conn, c => sqlx::query_as(sql).bind(after).bind(state).bind(page.size).fetch_all(c).await)?;
-    rows.into_iter().map(Kept::try_from).collect()
+    rows.into_iter().map(StoredIncident::try_from).collect()
 }
 
 /// Keeps an incident with what was added to its story, and its narrative written anew.
@@ -137,12 +159,13 @@ pub async fn save(
     story.extend_from_slice(added);
     let narrative = to_json(&narrate(incident, &story));
     on!(&mut *conn, c => sqlx::query(
-        "INSERT INTO incident (id, fingerprint, resource_id, resource, detector, severity, state, outcome, opened_at, \
+        "INSERT INTO incident (id, fingerprint, resource_key, resource, detector, severity, state, outcome, opened_at, \
          updated_at, resolved_at, occurrences, trace, narrative) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
-         ON CONFLICT (id) DO UPDATE SET resource_id = $3, resource = $4, detector = $5, severity = $6, state = $7, \
-         outcome = $8, updated_at = $10, resolved_at = $11, occurrences = $12, narrative = $14")
-        .bind(incident.id.to_string()).bind(incident.fingerprint.to_string()).bind(clean(&incident.resource.id))
+         ON CONFLICT (id) DO UPDATE SET resource_key = $3, resource = $4, detector = $5, severity = $6, state = $7, \
+         outcome = $8, updated_at = $10, resolved_at = $11, occurrences = $12, narrative = $14, \
+         calm_since = CASE WHEN $7 = 'open' THEN incident.calm_since ELSE NULL END")
+        .bind(incident.id.to_string()).bind(incident.fingerprint.to_string()).bind(incident.resource.key.to_string())
         .bind(to_json(&incident.resource)).bind(to_word(&incident.detector)).bind(to_word(&incident.severity))
         .bind(to_word(&incident.state)).bind(to_word(&incident.outcome)).bind(incident.opened_at.micros())
         .bind(incident.updated_at.micros()).bind(incident.resolved_at.map(Timestamp::micros))
@@ -153,7 +176,7 @@ pub async fn save(
         on!(&mut *conn, c => sqlx::query(
             "INSERT INTO moment (incident_id, position, at, what, evidence) VALUES ($1, $2, $3, $4, $5) \
              ON CONFLICT (incident_id, position) DO UPDATE SET at = $3, what = $4, evidence = $5")
-            .bind(incident.id.to_string()).bind(position).bind(moment.at.micros()).bind(to_json(&moment.what))
+            .bind(incident.id.to_string()).bind(position).bind(moment.at.micros()).bind(to_json(&moment.kind))
             .bind(to_json(&moment.evidence)).execute(c).await.map(drop))?;
     }
     Ok(())
@@ -167,32 +190,43 @@ async fn story(conn: &mut Conn<'_>, id: IncidentId) -> Result<Vec<Moment>, Store
         .map(|(at, what, evidence)| {
             Ok(Moment {
                 at: Timestamp::from_micros(at),
-                what: from_json(&what, "moment.what")?,
+                kind: from_json(&what, "moment.what")?,
                 evidence: from_json(&evidence, "moment.evidence")?,
             })
         })
         .collect()
 }
 
-pub async fn history(conn: &mut Conn<'_>, resource: &str) -> Result<History, StoreError> {
-    // Facts and the quiet period change it in turn.
-    let sql = sqlx::AssertSqlSafe(format!("SELECT state FROM history WHERE resource_id = $1{}", conn.for_update()));
-    let text: Option<String> = on!(conn, c => sqlx::query_scalar(sql)
-        .bind(clean(resource)).fetch_optional(c).await)?;
-    text.map_or_else(|| Ok(History::default()), |text| from_json(&text, "history.state"))
+/// What every detector remembers of a resource. Facts and the quiet period change it in turn.
+pub async fn states(conn: &mut Conn<'_>, resource: &ResourceKey) -> Result<Vec<DetectorState>, StoreError> {
+    let lock = conn.for_update();
+    let sql = sqlx::AssertSqlSafe(format!("SELECT state FROM detector_state WHERE resource = $1{lock}"));
+    let rows: Vec<String> = on!(conn, c => sqlx::query_scalar(sql).bind(resource.to_string()).fetch_all(c).await)?;
+    let stored: Vec<DetectorState> =
+        rows.iter().map(|json| from_json(json, "detector_state.state")).collect::<Result<_, _>>()?;
+    let of = |fresh: DetectorState| stored.iter().find(|state| state.name() == fresh.name()).cloned().unwrap_or(fresh);
+    Ok(DetectorState::fresh().into_iter().map(of).collect())
 }
 
-pub async fn save_history(conn: &mut Conn<'_>, resource: &str, history: &History) -> Result<(), StoreError> {
-    on!(conn, c => sqlx::query(
-        "INSERT INTO history (resource_id, state) VALUES ($1, $2) ON CONFLICT (resource_id) DO UPDATE SET state = $2")
-        .bind(clean(resource)).bind(to_json(history)).execute(c).await.map(drop))?;
+pub async fn save_states(
+    conn: &mut Conn<'_>,
+    resource: &ResourceKey,
+    states: &[DetectorState],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for state in states {
+        on!(&mut *conn, c => sqlx::query(
+            "INSERT INTO detector_state (detector, resource, state, updated_at) VALUES ($1, $2, $3, $4)              ON CONFLICT (detector, resource) DO UPDATE SET state = $3, updated_at = $4")
+            .bind(state.name()).bind(resource.to_string()).bind(to_json(state)).bind(now.micros())
+            .execute(c).await.map(drop))?;
+    }
     Ok(())
 }
 
 /// Nothing more will be observed of it.
-pub async fn forget_history(conn: &mut Conn<'_>, resource: &str) -> Result<(), StoreError> {
-    on!(conn, c => sqlx::query("DELETE FROM history WHERE resource_id = $1")
-        .bind(clean(resource)).execute(c).await.map(drop))?;
+pub async fn forget_states(conn: &mut Conn<'_>, resource: &ResourceKey) -> Result<(), StoreError> {
+    on!(conn, c => sqlx::query("DELETE FROM detector_state WHERE resource = $1")
+        .bind(resource.to_string()).execute(c).await.map(drop))?;
     Ok(())
 }
 

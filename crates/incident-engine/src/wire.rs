@@ -114,7 +114,7 @@ pub async fn announce<P: EventPayload>(
     now: Timestamp,
     payload: &P,
 ) -> Result<(), ApplyError> {
-    let event = Event::new(incident.resource.site.clone(), incident.id.to_string(), now, trace, payload)?;
+    let event = Event::new(incident.resource.site().clone(), incident.id.to_string(), now, trace, payload)?;
     Ok(outbox::put(conn, &event).await?)
 }
 

@@ -64,6 +64,10 @@ ids! {
     PlanId = "pln";
     /// One step of a plan.
     StepId = "stp";
+    /// One request of a person.
+    RequestId = "req";
+    /// One run of a schedule or an agent.
+    RunId = "run";
     /// One approval of one step.
     ApprovalId = "apr";
     /// One file that was declared as a log.
@@ -85,6 +89,10 @@ impl Site {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+    /// The name of an instance that was given none.
+    pub(crate) fn local() -> Self {
+        Self("local".to_owned())
     }
 }
 impl fmt::Display for Site {

@@ -2,8 +2,12 @@
 //! untrusted text and is cut and cleaned. No line of a log, no text of a model, no title that another service wrote.
 
 use overseer_contract::{BadWire, Event, required, v1};
-use overseer_model::{EventKind, IncidentId, PlanId, Provider, ResourceKind, ResourceRef, StepId, plain};
+use overseer_model::{
+    Action, EventKind, IncidentId, PlanId, Provider, ResourceKey, ResourceKind, ResourceRef, Source, StepId, Subject,
+    Uri, plain,
+};
 use overseer_runtime::ApplyError;
+use overseer_templates::template_of;
 use serde::Serialize;
 
 /// Characters of a name or of an id of the platform.
@@ -59,24 +63,25 @@ impl Notice {
         let (kind, data) = match event.kind {
             EventKind::IncidentDetected => {
                 let v1::IncidentDetected { incident } = event.payload()?;
-                (Kind::IncidentDetected, Data::of_incident(required(incident, "incident")?)?)
+                (Kind::IncidentDetected, Data::Incident(IncidentData::of(required(incident, "incident")?)?))
             }
             EventKind::IncidentResolved => {
                 let v1::IncidentResolved { incident } = event.payload()?;
-                (Kind::IncidentResolved, Data::of_incident(required(incident, "incident")?)?)
+                (Kind::IncidentResolved, Data::Incident(IncidentData::of(required(incident, "incident")?)?))
             }
             EventKind::ApprovalRequired => {
                 let v1::ApprovalRequired { plan } = event.payload()?;
-                (Kind::ApprovalRequired, Data::of_plan(required(plan, "plan")?)?)
+                (Kind::ApprovalRequired, Data::Approval(ApprovalData::of(required(plan, "plan")?)?))
             }
             EventKind::StepFailed => {
                 let v1::StepFailed { step, failure, detail: _, at: _ } = event.payload()?;
                 let name = v1::StepFailure::try_from(failure).map(|failure| failure.as_str_name());
-                (Kind::StepFailed, Data::of_failure(step, word(name, "STEP_FAILURE_", "step.failure")?)?)
+                let failure = word(name, "STEP_FAILURE_", "step.failure")?;
+                (Kind::StepFailed, Data::Failure(FailureData::of(step, failure)?))
             }
             EventKind::StepInDoubt => {
                 let v1::StepInDoubt { step, detail: _, at: _ } = event.payload()?;
-                (Kind::StepFailed, Data::of_failure(step, "in_doubt".to_owned())?)
+                (Kind::StepFailed, Data::Failure(FailureData::of(step, "in_doubt".to_owned())?))
             }
             EventKind::FactBatch
             | EventKind::LogSignatures
@@ -109,117 +114,146 @@ struct Payload {
     data: Data,
 }
 
-/// Absent is what the event does not know.
-#[derive(Default, Serialize)]
-struct Data {
+/// What a notice says, by what it is about.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Data {
+    Incident(IncidentData),
+    Approval(ApprovalData),
+    Failure(FailureData),
+}
+
+#[derive(Serialize)]
+struct IncidentData {
     incident_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    plan_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    step_id: Option<String>,
     title: String,
+    detector: String,
+    severity: String,
+    state: String,
+    outcome: String,
+    occurrences: u32,
+    resource: Resource,
+}
+
+#[derive(Serialize)]
+struct ApprovalData {
+    /// Absent when the plan is for something else than an incident.
     #[serde(skip_serializing_if = "Option::is_none")]
-    detector: Option<String>,
+    incident_id: Option<String>,
+    plan_id: String,
+    title: String,
+    state: String,
+    /// Of the first step.
+    resource: Resource,
+    /// The highest of the steps.
+    risk: String,
+    approve_hint: String,
+}
+
+#[derive(Serialize)]
+struct FailureData {
     #[serde(skip_serializing_if = "Option::is_none")]
-    severity: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    state: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    outcome: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    occurrences: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    resource: Option<Resource>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    risk: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    failure: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    attempt: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    approve_hint: Option<String>,
+    incident_id: Option<String>,
+    plan_id: String,
+    step_id: String,
+    title: String,
+    failure: String,
+    attempt: u32,
 }
 
 #[derive(Serialize)]
 struct Resource {
     site: String,
     provider: Provider,
+    instance: String,
     kind: ResourceKind,
     id: String,
     name: String,
 }
 
-impl Data {
-    fn of_incident(incident: v1::Incident) -> Result<Self, BadWire> {
+impl IncidentData {
+    fn of(incident: v1::Incident) -> Result<Self, BadWire> {
         // The title may be anybody's words, and the fingerprint tells an outsider nothing.
         let v1::Incident { id, resource, detector, severity, state, outcome, occurrences, .. } = incident;
         let resource = Resource::of(resource)?;
         let detector = word(v1::Detector::try_from(detector).map(|d| d.as_str_name()), "DETECTOR_", "detector")?;
+        let id: IncidentId = id.parse().map_err(|_| BadWire { field: "incident_id" })?;
         Ok(Self {
-            incident_id: incident_id(&id)?,
+            incident_id: id.to_string(),
             title: format!("{} of {} at {}", detector.replace('_', " "), resource.name, resource.site),
-            detector: Some(detector),
-            severity: Some(word(v1::Severity::try_from(severity).map(|s| s.as_str_name()), "SEVERITY_", "severity")?),
-            state: Some(word(v1::IncidentState::try_from(state).map(|s| s.as_str_name()), "INCIDENT_STATE_", "state")?),
-            outcome: Some(word(v1::Outcome::try_from(outcome).map(|o| o.as_str_name()), "OUTCOME_", "outcome")?),
-            occurrences: Some(occurrences),
-            resource: Some(resource),
-            ..Self::default()
+            detector,
+            severity: word(v1::Severity::try_from(severity).map(|s| s.as_str_name()), "SEVERITY_", "severity")?,
+            state: word(v1::IncidentState::try_from(state).map(|s| s.as_str_name()), "INCIDENT_STATE_", "state")?,
+            outcome: word(v1::Outcome::try_from(outcome).map(|o| o.as_str_name()), "OUTCOME_", "outcome")?,
+            occurrences,
+            resource,
         })
     }
+}
 
-    fn of_plan(plan: v1::Plan) -> Result<Self, BadWire> {
-        let v1::Plan { id, incident_id: incident, state, steps, .. } = plan;
+impl ApprovalData {
+    fn of(plan: v1::Plan) -> Result<Self, BadWire> {
+        let v1::Plan { id, subject, state, steps, .. } = plan;
         let plan_id: PlanId = id.parse().map_err(|_| BadWire { field: "plan.id" })?;
         let risk = required(steps.iter().map(|step| step.risk).max(), "plan.steps")?;
-        let action = steps.into_iter().next().and_then(|step| step.action).and_then(|action| action.template);
-        let (verb, resource) = match required(action, "plan.steps.action")? {
-            v1::action::Template::RestartResource(v1::RestartResource { target }) => ("restart", Resource::of(target)?),
-        };
+        let action = steps.into_iter().next().and_then(|step| step.action);
+        let action = Action::try_from(required(action, "plan.steps.action")?)?;
+        let resource = Resource::from(action.target().clone());
+        let verb = template_of(&action).verb;
         Ok(Self {
-            incident_id: incident_id(&incident)?,
-            plan_id: Some(plan_id.to_string()),
+            incident_id: incident_of(subject)?,
+            plan_id: plan_id.to_string(),
             title: format!("approval required to {verb} {} at {}", resource.name, resource.site),
-            state: Some(word(v1::PlanState::try_from(state).map(|s| s.as_str_name()), "PLAN_STATE_", "plan.state")?),
-            resource: Some(resource),
-            risk: Some(word(v1::Risk::try_from(risk).map(|r| r.as_str_name()), "RISK_", "risk")?),
-            approve_hint: Some(format!("overseer approve {plan_id}")),
-            ..Self::default()
+            state: word(v1::PlanState::try_from(state).map(|s| s.as_str_name()), "PLAN_STATE_", "plan.state")?,
+            resource,
+            risk: word(v1::Risk::try_from(risk).map(|r| r.as_str_name()), "RISK_", "risk")?,
+            approve_hint: format!("overseer approve {plan_id}"),
         })
     }
+}
 
+impl FailureData {
     /// The details may quote the platform and stay here.
-    fn of_failure(step: Option<v1::StepRef>, failure: String) -> Result<Self, BadWire> {
-        let v1::StepRef { step_id, plan_id, incident_id: incident, attempt } = required(step, "step")?;
+    fn of(step: Option<v1::StepRef>, failure: String) -> Result<Self, BadWire> {
+        let v1::StepRef { step_id, plan_id, subject, attempt, action: _ } = required(step, "step")?;
         let step_id: StepId = step_id.parse().map_err(|_| BadWire { field: "step.step_id" })?;
         let plan_id: PlanId = plan_id.parse().map_err(|_| BadWire { field: "step.plan_id" })?;
         Ok(Self {
-            incident_id: incident_id(&incident)?,
-            plan_id: Some(plan_id.to_string()),
-            step_id: Some(step_id.to_string()),
+            incident_id: incident_of(subject)?,
+            plan_id: plan_id.to_string(),
+            step_id: step_id.to_string(),
             title: format!("step failed: {}", failure.replace('_', " ")),
-            failure: Some(failure),
-            attempt: Some(attempt),
-            ..Self::default()
+            failure,
+            attempt,
         })
     }
+}
+
+/// The incident that a plan is for; `None` when it is for something else.
+fn incident_of(subject: Option<v1::Subject>) -> Result<Option<String>, BadWire> {
+    let subject = Subject::try_from(required(subject, "subject")?)?;
+    Ok(subject.incident().map(|id| id.to_string()))
 }
 
 impl Resource {
     fn of(resource: Option<v1::ResourceRef>) -> Result<Self, BadWire> {
-        let ResourceRef { site, provider, kind, id, name } = required(resource, "resource")?.try_into()?;
-        Ok(Self {
-            site: site.to_string(),
-            provider,
-            kind,
-            id: plain(&id, MOST_CHARACTERS),
-            name: plain(&name, MOST_CHARACTERS),
-        })
+        Ok(ResourceRef::try_from(required(resource, "resource")?)?.into())
     }
 }
 
-fn incident_id(text: &str) -> Result<String, BadWire> {
-    text.parse::<IncidentId>().map(|id| id.to_string()).map_err(|_| BadWire { field: "incident_id" })
+impl From<ResourceRef> for Resource {
+    fn from(resource: ResourceRef) -> Self {
+        let ResourceRef { key: ResourceKey { site, uri }, name } = resource;
+        let Uri { source: Source { provider, instance }, kind, id } = uri;
+        Self {
+            site: site.to_string(),
+            provider,
+            instance: instance.to_string(),
+            kind,
+            id: plain(id.as_str(), MOST_CHARACTERS),
+            name: plain(&name, MOST_CHARACTERS),
+        }
+    }
 }
 
 /// `DETECTOR_RESTART_LOOP` as `restart_loop`. A value that is not named says nothing.

@@ -18,6 +18,7 @@ fn resource(name: &str) -> Option<v1::ResourceRef> {
         kind: v1::ResourceKind::Container.into(),
         id: "abc".into(),
         name: name.into(),
+        instance: "local".into(),
     })
 }
 
@@ -38,6 +39,10 @@ fn incident(name: &str) -> v1::Incident {
     }
 }
 
+fn subject() -> Option<v1::Subject> {
+    Some(v1::Subject { of: Some(v1::subject::Of::IncidentId(INCIDENT.into())) })
+}
+
 fn plan() -> v1::Plan {
     let restart = v1::action::Template::RestartResource(v1::RestartResource { target: resource("web") });
     let step = |position, risk: v1::Risk| v1::Step {
@@ -46,10 +51,11 @@ fn plan() -> v1::Plan {
         state: v1::StepState::AwaitingApproval.into(),
         action: Some(v1::Action { template: Some(restart.clone()) }),
         risk: risk.into(),
+        ..v1::Step::default()
     };
     v1::Plan {
         id: PLAN.into(),
-        incident_id: INCIDENT.into(),
+        subject: subject(),
         state: v1::PlanState::Ready.into(),
         title: "a model's words".into(),
         steps: vec![step(1, v1::Risk::D2), step(2, v1::Risk::D1)],
@@ -73,7 +79,7 @@ fn told(event: &Event) -> Value {
 
 #[test]
 fn an_incident_is_told_in_enums_ids_and_counts() {
-    let web = json!({"site": "home", "provider": "docker", "kind": "container", "id": "abc", "name": "web"});
+    let web = json!({"site": "home", "provider": "docker", "instance": "local", "kind": "container", "id": "abc", "name": "web"});
     let mut data = json!({
         "incident_id": INCIDENT,
         "title": "restart loop of web at home",
@@ -101,7 +107,9 @@ fn an_approval_is_asked_for_with_the_highest_risk_and_the_command() {
         "plan_id": PLAN,
         "title": "approval required to restart web at home",
         "state": "ready",
-        "resource": {"site": "home", "provider": "docker", "kind": "container", "id": "abc", "name": "web"},
+        "resource": {
+            "site": "home", "provider": "docker", "instance": "local", "kind": "container", "id": "abc", "name": "web"
+        },
         "risk": "d2",
         "approve_hint": format!("overseer approve {PLAN}"),
     });
@@ -114,8 +122,9 @@ fn a_failed_step_is_told_without_its_detail() {
         step: Some(v1::StepRef {
             step_id: STEP.into(),
             plan_id: PLAN.into(),
-            incident_id: INCIDENT.into(),
+            subject: subject(),
             attempt: 2,
+            action: None,
         }),
         failure: v1::StepFailure::TargetDrift.into(),
         detail: "the platform's words".into(),

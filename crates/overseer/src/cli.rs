@@ -102,8 +102,13 @@ enum Command {
     Approve { plan: String },
     /// Say no to a plan; it is not proposed again for its incident.
     Deny { plan: String },
-    /// What was done, by whose approval, and whether it helped.
+    /// List what was done, by whose approval, and whether it helped.
     Actions(ListArgs),
+    /// Settle one step of a plan.
+    #[command(subcommand)]
+    Step(StepCommand),
+    /// List the actions that a plan can be made of.
+    Templates,
     /// The hash-chained record of everything done and looked at.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -179,6 +184,41 @@ enum ShowCommand {
 }
 
 #[derive(Subcommand)]
+enum StepCommand {
+    /// Say what became of a step in doubt, after looking at the platform yourself.
+    ///
+    /// `done`: the plan goes on with its next step. `not-done`: the plan failed, and a new one may be proposed. It is
+    /// written to the audit chain with your reason.
+    #[command(
+        after_help = "Example:\n  overseer step resolve stp_… --outcome not-done --reason 'docker inspect: same StartedAt'"
+    )]
+    Resolve {
+        id: String,
+        #[arg(long, value_enum)]
+        outcome: StepOutcome,
+        /// How you know; 1 to 500 characters.
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum StepOutcome {
+    Done,
+    NotDone,
+}
+
+impl StepOutcome {
+    /// As the contract writes it.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::NotDone => "not_done",
+        }
+    }
+}
+
+#[derive(Subcommand)]
 enum AuditCommand {
     /// Check the chain of every service. Exit code 1 when one does not hold.
     Verify,
@@ -247,6 +287,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
             };
             tokio::task::spawn_blocking(move || mine::mine(&files, form, limit as usize)).await?
         }
+        Command::Templates => print(&show::templates()),
         Command::LogSummary(LogSummaryCommand::Verify { file, key }) => print(&summary::verify(&file, key.as_deref())?),
         asking => ask(asking, Answers::from(cli.output)).await,
     }
@@ -271,6 +312,11 @@ async fn ask(command: Command, output: Answers) -> anyhow::Result<()> {
             (client.post(&path, &serde_json::json!({})).await?, show::plan)
         }
         Command::Actions(args) => (client.get(&list("/api/v1/actions", args)).await?, show::actions),
+        Command::Step(StepCommand::Resolve { id, outcome, reason }) => {
+            let path = format!("/api/v1/steps/{}:resolve", segment(&id));
+            let body = serde_json::json!({ "outcome": outcome.as_str(), "reason": reason });
+            (client.post(&path, &body).await?, show::plan)
+        }
         Command::Audit(AuditCommand::Verify) => return verify(&client, output).await,
         Command::Audit(AuditCommand::List(args)) => (client.get(&list("/api/v1/audit", args)).await?, show::audit),
         Command::Resources(args) => (client.get(&list("/api/v1/resources", args)).await?, show::resources),
@@ -311,6 +357,7 @@ async fn ask(command: Command, output: Answers) -> anyhow::Result<()> {
         | Command::Serve { .. }
         | Command::Drill(_)
         | Command::Config(_)
+        | Command::Templates
         | Command::LogSummary(LogSummaryCommand::Verify { .. })
         | Command::Signatures { command: Some(_), .. } => {
             return Ok(());

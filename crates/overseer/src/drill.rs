@@ -16,7 +16,7 @@ use bollard::query_parameters::{
 use futures::{Stream, StreamExt, TryStreamExt};
 use overseer_contract::v1 as pb;
 use overseer_contract::{EventPayload, from_json};
-use overseer_model::{EventId, Timestamp};
+use overseer_model::{EventId, Instance, Timestamp};
 use serde::Deserialize;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -69,7 +69,7 @@ pub async fn restart_loop(ending: Ending) -> anyhow::Result<()> {
 
 /// Waits until Overseer knows the container, so that a drill on another engine than Overseer's ends at once.
 async fn known(client: &Client, id: &str) -> anyhow::Result<()> {
-    let path = format!("/api/v1/resources/{}", segment(id));
+    let path = format!("/api/v1/resources/{}", segment(&format!("docker://{}/{id}", Instance::default())));
     let seen = tokio::time::timeout(KNOWN_WITHIN, async {
         while client.get(&path).await.is_err() {
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -5,8 +5,9 @@ use std::error::Error;
 
 use overseer_contract::from_timestamp;
 use overseer_contract::v1 as pb;
-use overseer_model::Timestamp;
+use overseer_model::{Action, ResourceRef, TemplateName, Timestamp};
 use overseer_signatures::Signature;
+use overseer_templates::{Inverse, template};
 
 use crate::client::{Answer, Refused};
 
@@ -253,12 +254,12 @@ pub fn plans(answer: &Answer) -> anyhow::Result<String> {
                 plan.id.clone(),
                 word(plan.state().as_str_name(), "PLAN_STATE_"),
                 plan.title.clone(),
-                plan.incident_id.clone(),
+                subject_of(plan.subject.as_ref()),
                 time(plan.created_at),
             ]
         })
         .collect();
-    Ok(table(&["ID", "STATE", "PLAN", "INCIDENT", "MADE"], &rows))
+    Ok(table(&["ID", "STATE", "PLAN", "FOR", "CREATED"], &rows))
 }
 
 pub fn plan(answer: &Answer) -> anyhow::Result<String> {
@@ -270,7 +271,7 @@ pub fn plan(answer: &Answer) -> anyhow::Result<String> {
             word(plan.state().as_str_name(), "PLAN_STATE_"),
             plan.playbook,
             plan.policy_version,
-            plan.incident_id
+            subject_of(plan.subject.as_ref())
         ),
         format!("digest {}", plan.digest),
     ];
@@ -294,14 +295,43 @@ pub fn plan(answer: &Answer) -> anyhow::Result<String> {
 }
 
 fn action_of(action: Option<&pb::Action>) -> (&'static str, String) {
-    match action.and_then(|action| action.template.as_ref()) {
-        Some(pb::action::Template::RestartResource(restart)) => {
-            let target = restart.target.as_ref();
-            let id: String = target.map(|target| target.id.chars().take(12).collect()).unwrap_or_default();
-            ("restart_resource", format!("{} ({id})", name_of(target)))
+    match action.cloned().map(Action::try_from) {
+        Some(Ok(action)) => {
+            let ResourceRef { key, name } = action.target();
+            let id: String = key.uri.id.as_str().chars().take(12).collect();
+            (action.template().as_str(), format!("{name} ({id})"))
         }
-        None => ("unknown", String::new()),
+        Some(Err(_)) | None => ("unknown", String::new()),
     }
+}
+
+/// What a plan is for, in a table.
+fn subject_of(subject: Option<&pb::Subject>) -> String {
+    use pb::subject::Of;
+    match subject.and_then(|subject| subject.of.as_ref()) {
+        Some(Of::IncidentId(id) | Of::RequestId(id) | Of::ScheduleRunId(id) | Of::AgentRunId(id)) => id.clone(),
+        Some(Of::UndoneStepId(id)) => format!("undo {id}"),
+        None => String::new(),
+    }
+}
+
+/// The table of action templates, as this build knows it.
+pub fn templates() -> String {
+    let rows: Vec<_> = TemplateName::ALL
+        .map(template)
+        .iter()
+        .map(|row| {
+            let parameters: Vec<_> = row.parameters.iter().map(|parameter| parameter.name).collect();
+            let inverse = match row.inverse {
+                Inverse::None => "none",
+                Inverse::Template(name) => name.as_str(),
+            };
+            [row.name.as_str(), row.risk.as_str(), &parameters.join(", "), inverse, row.summary]
+                .map(str::to_owned)
+                .to_vec()
+        })
+        .collect();
+    table(&["TEMPLATE", "RISK", "PARAMETERS", "INVERSE", "SUMMARY"], &rows)
 }
 
 pub fn actions(answer: &Answer) -> anyhow::Result<String> {

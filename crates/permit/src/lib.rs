@@ -6,25 +6,33 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use overseer_model::{Action, ApprovalId, Fingerprint, IncidentId, PlanId, Site, StepId, Timestamp};
+use overseer_model::{
+    Action, ApprovalId, Fingerprint, PlanId, Precondition, ResourceState, Site, StepId, Subject, Timestamp,
+};
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
 /// How long a ticket is good after it was signed.
 pub const TICKET_LIFE: Duration = Duration::from_secs(60);
 
+/// The version of the claims that this build writes and reads. An executor declines any other: it cannot know what it
+/// would be doing.
+pub const CLAIMS_VERSION: u32 = 2;
+
 /// What one ticket allows: this attempt of this step, on this exact target, once, until it expires.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Claims {
+    pub version: u32,
     pub site: Site,
     pub step: StepId,
     pub plan: PlanId,
-    pub incident: IncidentId,
+    pub subject: Subject,
     /// From 1. The ledger takes each (step, attempt) once.
     pub attempt: u32,
     pub action: Action,
     pub target: Fingerprint,
+    pub preconditions: Vec<Precondition>,
     pub approval: ApprovalId,
     pub approved_by: String,
     pub expires: Timestamp,
@@ -64,8 +72,10 @@ pub enum BadKey {
 /// Why a ticket gives no permit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    #[error("the ticket does not read")]
+    #[error("the ticket cannot be parsed")]
     Malformed,
+    #[error("the ticket has version {version}; this executor knows {CLAIMS_VERSION}")]
+    Version { version: u32 },
     #[error("the ticket is not signed by the control plane")]
     Signature,
     #[error("the ticket is for another site")]
@@ -74,6 +84,15 @@ pub enum Refused {
     Expired,
     #[error("the target is not the one that was approved")]
     TargetDrift,
+    #[error("the target is in a state in which the step must not act")]
+    Precondition,
+}
+
+/// A target right before the act, as the platform shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub fingerprint: Fingerprint,
+    pub state: ResourceState,
 }
 
 /// The control plane's half.
@@ -120,17 +139,21 @@ impl Verifier {
         Self { key: UnparsedPublicKey::new(&ED25519, public_key), site }
     }
 
-    /// What the ticket says, once its signature and site are found right. It allows nothing yet.
+    /// What the ticket says, once its signature, version and site are found right. It allows nothing yet.
     ///
     /// # Errors
-    /// When it does not read, is not the control plane's, or is for another site.
+    /// When it cannot be parsed, is not the control plane's, or is of another version or site.
     pub fn read(&self, ticket: &Ticket) -> Result<Claims, Refused> {
         let (body, signature) = ticket.0.split_once('.').ok_or(Refused::Malformed)?;
         let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| Refused::Malformed)?;
         self.key.verify(body.as_bytes(), &signature).map_err(|_| Refused::Signature)?;
         let body = URL_SAFE_NO_PAD.decode(body).map_err(|_| Refused::Malformed)?;
+        let Versioned { version } = serde_json::from_slice(&body).map_err(|_| Refused::Malformed)?;
+        if version != CLAIMS_VERSION {
+            return Err(Refused::Version { version });
+        }
         let claims: Claims = serde_json::from_slice(&body).map_err(|_| Refused::Malformed)?;
-        if claims.site != self.site || claims.action.target().site != self.site {
+        if claims.site != self.site || *claims.action.target().site() != self.site {
             return Err(Refused::OtherSite);
         }
         Ok(claims)
@@ -139,17 +162,27 @@ impl Verifier {
     /// A permit for one effect, when the ticket is good now and the target is still the approved one.
     ///
     /// # Errors
-    /// As [`Verifier::read`], and when it has expired or the target is another.
-    pub fn verify(&self, ticket: &Ticket, target: Fingerprint, now: Timestamp) -> Result<Permit, Refused> {
+    /// As [`Verifier::read`], and when it has expired, the target is another, or a precondition does not hold.
+    pub fn verify(&self, ticket: &Ticket, target: Target, now: Timestamp) -> Result<Permit, Refused> {
         let claims = self.read(ticket)?;
         if now >= claims.expires {
             return Err(Refused::Expired);
         }
-        if claims.target != target {
+        if claims.target != target.fingerprint {
             return Err(Refused::TargetDrift);
+        }
+        if !claims.preconditions.iter().all(|precondition| precondition.holds(target.state)) {
+            return Err(Refused::Precondition);
         }
         Ok(Permit { claims })
     }
+}
+
+/// What every version of the claims begins with.
+#[derive(Deserialize)]
+struct Versioned {
+    #[serde(default)]
+    version: u32,
 }
 
 /// The right to one effect. Only [`Verifier::verify`] makes one; it can be neither copied nor made from parts.
@@ -171,32 +204,32 @@ impl Permit {
 
 #[cfg(test)]
 mod tests {
-    use overseer_model::{Digest, Provider, ResourceKind, ResourceRef};
+    use overseer_model::{Digest, IncidentId, ResourceRef};
 
     use super::*;
 
     fn claims(now: Timestamp) -> Claims {
         let site: Site = "home".parse().unwrap();
-        let target = ResourceRef {
-            site: site.clone(),
-            provider: Provider::Docker,
-            kind: ResourceKind::Container,
-            id: "c1".into(),
-            name: "web".into(),
-        };
+        let target = ResourceRef { key: "home/docker://local/c1".parse().unwrap(), name: "web".into() };
         Claims {
+            version: CLAIMS_VERSION,
             site,
             step: StepId::fresh(),
             plan: PlanId::fresh(),
-            incident: IncidentId::fresh(),
+            subject: Subject::Incident(IncidentId::fresh()),
             attempt: 1,
             action: Action::RestartResource { target },
             target: Fingerprint(Digest::of(b"c1")),
+            preconditions: vec![Precondition::State { any_of: vec![ResourceState::Exited] }],
             approval: ApprovalId::fresh(),
             approved_by: "token:admin".into(),
             expires: now + TICKET_LIFE,
             nonce: "n".into(),
         }
+    }
+
+    fn down(claims: &Claims) -> Target {
+        Target { fingerprint: claims.target, state: ResourceState::Exited }
     }
 
     fn pair() -> (Signer, Verifier) {
@@ -210,10 +243,21 @@ mod tests {
         let ((signer, verifier), now) = (pair(), Timestamp::now());
         let claims = claims(now);
         let ticket = signer.sign(&claims);
-        assert_eq!(verifier.verify(&ticket, claims.target, now).unwrap().claims(), &claims);
-        assert_eq!(verifier.verify(&ticket, claims.target, claims.expires).unwrap_err(), Refused::Expired);
-        let other = Fingerprint(Digest::of(b"c2"));
+        let down = down(&claims);
+        assert_eq!(verifier.verify(&ticket, down, now).unwrap().claims(), &claims);
+        assert_eq!(verifier.verify(&ticket, down, claims.expires).unwrap_err(), Refused::Expired);
+        let other = Target { fingerprint: Fingerprint(Digest::of(b"c2")), ..down };
         assert_eq!(verifier.verify(&ticket, other, now).unwrap_err(), Refused::TargetDrift);
+        let up = Target { state: ResourceState::Running, ..down };
+        assert_eq!(verifier.verify(&ticket, up, now).unwrap_err(), Refused::Precondition);
+    }
+
+    #[test]
+    fn a_ticket_of_a_version_that_is_not_known_is_told_from_a_forged_one() {
+        let ((signer, verifier), now) = (pair(), Timestamp::now());
+        let next = Claims { version: CLAIMS_VERSION + 1, ..claims(now) };
+        let version = CLAIMS_VERSION + 1;
+        assert_eq!(verifier.read(&signer.sign(&next)).unwrap_err(), Refused::Version { version });
     }
 
     #[test]

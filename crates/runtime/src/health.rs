@@ -22,6 +22,11 @@ impl Health {
             tracing::info!(dependency = name, ?state, "readiness changed");
         }
     }
+    /// The state of one dependency; `None` when nobody set it.
+    #[must_use]
+    pub fn state(&self, name: &str) -> Option<Dependency> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).copied()
+    }
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).values().all(|state| *state == Dependency::Ready)

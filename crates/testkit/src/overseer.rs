@@ -293,7 +293,10 @@ impl Overseer {
 
     /// A plan of an incident, once there is one for which `holds`.
     pub async fn plan(&self, incident: &Value, holds: impl Fn(&Value) -> bool) -> Value {
-        self.listed(&["plans"], "plans", "a plan", |plan| plan["incidentId"] == incident["id"] && holds(plan)).await
+        self.listed(&["plans"], "plans", "a plan", |plan| {
+            plan["subject"]["incidentId"] == incident["id"] && holds(plan)
+        })
+        .await
     }
 
     /// An action of a plan, once there is one for which `holds`.

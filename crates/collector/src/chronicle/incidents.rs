@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use overseer_contract::{BadWire, Event, from_timestamp, required, v1};
-use overseer_model::EventKind;
+use overseer_model::{EventKind, ResourceRef};
 use overseer_runtime::{ApplyError, Base, Consumer, first_time};
 
 use super::documents;
@@ -20,12 +20,9 @@ pub struct IncidentConsumer {
 impl Consumer for IncidentConsumer {
     async fn apply(&self, event: &Event) -> Result<(), ApplyError> {
         let incident = required(event.payload::<v1::IncidentDetected>()?.incident, "incident")?;
-        let resource = required(incident.resource, "incident.resource")?;
+        let resource: ResourceRef = required(incident.resource, "incident.resource")?.try_into()?;
         let opened_at = from_timestamp(required(incident.opened_at, "incident.opened_at")?);
-        if resource.site != self.base.site.as_str() {
-            return Ok(());
-        }
-        let known = self.store.resource(&resource.id).await?;
+        let known = self.store.resource(&resource.key).await?;
         let workload = known.map_or(resource.name, |known| known.workload().to_owned());
         if incident.id.is_empty() {
             return Err(BadWire { field: "incident.id" }.into());

@@ -8,19 +8,19 @@ use super::*;
 
 const ON_FAILURE: fn(u32) -> RestartRule = |most| RestartRule::OnFailure { most: Some(most) };
 
-fn site() -> Site {
-    "home".parse().unwrap()
+fn resource() -> ResourceRef {
+    ResourceRef { key: "home/docker://local/c1".parse().unwrap(), name: "web".into() }
 }
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(1_000_000_000_000 + seconds * 1_000_000)
 }
 fn happening(seconds: i64, what: What) -> Happening {
-    Happening { resource_id: "c1".into(), name: "web".into(), at: at(seconds), what }
+    Happening { resource: resource(), at: at(seconds), what }
 }
 fn snapshot(state: ResourceState, started: Option<i64>, rule: RestartRule) -> Snapshot {
     let ended = matches!(state, ResourceState::Exited | ResourceState::Restarting);
     Snapshot {
-        resource: container(&site(), "c1", "web"),
+        resource: resource(),
         fingerprint: Fingerprint(Digest::of(b"c1")),
         image: "web:1".into(),
         workload: "web".into(),
@@ -28,6 +28,7 @@ fn snapshot(state: ResourceState, started: Option<i64>, rule: RestartRule) -> Sn
         health: Health::Unchecked,
         witness: Witness { state, started_at: started.map(at), restart_count: 0 },
         exit_code: ended.then_some(3),
+        capabilities: vec![Capability::Restart],
     }
 }
 
@@ -49,7 +50,7 @@ impl Story {
         }
     }
     fn happens(mut self, seconds: i64, what: What) -> Self {
-        let change = on_happening(self.known.as_ref(), &happening(seconds, what), &site());
+        let change = on_happening(self.known.as_ref(), &happening(seconds, what));
         self.take(change);
         self
     }

@@ -42,14 +42,14 @@ impl Published {
     }
     /// What was told of one container, without what the engine counts.
     fn of(&self, id: &str) -> Vec<Observation> {
-        let of_it = self.all().into_iter().filter(|(fact, _)| fact.resource.id == id);
+        let of_it = self.all().into_iter().filter(|(fact, _)| fact.resource.id() == id);
         let told = of_it.map(|(fact, _)| fact.observation);
         told.filter(|observation| !matches!(observation, Observation::RestartCount(_))).collect()
     }
     async fn until_told(&self, id: &str, what: Observation) -> Fact {
         until(&format!("{what:?}"), SOON, async || {
             let mut all = self.all().into_iter().map(|(fact, _)| fact);
-            all.find(|fact| fact.resource.id == id && fact.observation == what)
+            all.find(|fact| fact.resource.id() == id && fact.observation == what)
         })
         .await
     }
@@ -170,7 +170,11 @@ async fn tells_a_crash_loop_in_order(location: Location) {
 async fn reads_the_inventory(collector: &Collector, id: &str, published: &Published) {
     let mut inventory = collector.inventory();
     let rule = until("the engine's own count of restarts", SOON, async || {
-        let resource = collector.inventory().get_resource(v1::GetResourceRequest { id: id.into() }).await.unwrap();
+        let resource = collector
+            .inventory()
+            .get_resource(v1::GetResourceRequest { uri: format!("docker://local/{id}") })
+            .await
+            .unwrap();
         let resource = resource.into_inner();
         assert_eq!(resource.state(), v1::ResourceState::Exited);
         (resource.restart_count == 3).then_some(resource.restart_rule)
@@ -183,7 +187,7 @@ async fn reads_the_inventory(collector: &Collector, id: &str, published: &Publis
 
     let (mut told, mut page_token) = (Vec::new(), String::new());
     loop {
-        let request = v1::ListFactsRequest { resource_id: id.into(), page_size: 2, page_token };
+        let request = v1::ListFactsRequest { resource: format!("docker://local/{id}"), page_size: 2, page_token };
         let page = inventory.list_facts(request).await.unwrap().into_inner();
         told.extend(page.facts.into_iter().map(|fact| fact.sequence));
         page_token = page.next_page_token;
@@ -194,7 +198,8 @@ async fn reads_the_inventory(collector: &Collector, id: &str, published: &Publis
     let mut sequences: Vec<u64> = published.all().into_iter().map(|(fact, _)| fact.sequence).collect();
     sequences.reverse();
     assert_eq!(told, sequences);
-    let nobody = inventory.get_resource(v1::GetResourceRequest { id: "nobody".into() }).await.unwrap_err();
+    let nobody =
+        inventory.get_resource(v1::GetResourceRequest { uri: "docker://local/nobody".into() }).await.unwrap_err();
     assert_eq!(nobody.code(), tonic::Code::NotFound);
 }
 

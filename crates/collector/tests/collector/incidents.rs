@@ -211,6 +211,7 @@ fn resource(id: &str, name: &str) -> v1::ResourceRef {
         kind: v1::ResourceKind::Container.into(),
         id: id.into(),
         name: name.into(),
+        instance: "local".into(),
     }
 }
 

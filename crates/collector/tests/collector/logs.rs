@@ -92,7 +92,9 @@ impl Collector {
             health: health.clone(),
             stop: stop.clone(),
         };
-        let observe = Arc::new(DockerObserve::new(&docker.host(), "home".parse().unwrap()).unwrap());
+        let observe = Arc::new(
+            DockerObserve::new(&docker.host(), overseer_model::Instance::default(), "home".parse().unwrap()).unwrap(),
+        );
         let intake = Intake {
             workloads: overseer_collector::logs::Workloads::default(),
             logs: observe.clone(),

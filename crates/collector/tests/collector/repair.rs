@@ -1,7 +1,7 @@
 //! What needs a platform and a bus that misbehave on command.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,8 +9,8 @@ use futures::stream::{self, BoxStream, StreamExt};
 use overseer_bus::{Bus, BusError, Durable, InProcess, Incarnation, Subscription};
 use overseer_contract::{Event, v1};
 use overseer_model::{
-    Digest, EventKind, Fingerprint, Health, Observation, Provider, ResourceKind, ResourceRef, ResourceState,
-    RestartRule, ServiceName, Timestamp,
+    Digest, EventKind, Fingerprint, Health, Instance, Observation, Provider, ResourceRef, ResourceState, RestartRule,
+    ServiceName, Source, Timestamp,
 };
 use overseer_provider_port::{Happening, NotFound, Observe, ObserveError, Snapshot, Witness};
 use overseer_runtime::{Base, Peers, Relay, Secret, run_until_stopped};
@@ -39,6 +39,11 @@ impl Platform {
 
 #[async_trait]
 impl Observe for Platform {
+    fn source(&self) -> &Source {
+        static SOURCE: LazyLock<Source> =
+            LazyLock::new(|| Source { provider: Provider::Docker, instance: Instance::default() });
+        &SOURCE
+    }
     async fn list(&self) -> Result<Vec<Snapshot>, ObserveError> {
         self.with(|state| {
             if state.partial {
@@ -49,7 +54,7 @@ impl Observe for Platform {
         })
     }
     async fn look(&self, id: &str) -> Result<Snapshot, ObserveError> {
-        let found = self.with(|state| state.there.iter().find(|one| one.resource.id == id).cloned());
+        let found = self.with(|state| state.there.iter().find(|one| one.resource.id() == id).cloned());
         found.ok_or(ObserveError::NotFound { what: NotFound::Container })
     }
     async fn follow(
@@ -65,13 +70,7 @@ impl Observe for Platform {
 
 fn running(id: &str) -> Snapshot {
     Snapshot {
-        resource: ResourceRef {
-            site: "home".parse().unwrap(),
-            provider: Provider::Docker,
-            kind: ResourceKind::Container,
-            id: id.into(),
-            name: id.into(),
-        },
+        resource: ResourceRef { key: format!("home/docker://local/{id}").parse().unwrap(), name: id.into() },
         fingerprint: Fingerprint(Digest::of(id.as_bytes())),
         image: "shop:1".into(),
         workload: id.into(),
@@ -83,6 +82,7 @@ fn running(id: &str) -> Snapshot {
             restart_count: 0,
         },
         exit_code: None,
+        capabilities: Vec::new(),
     }
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use overseer_contract::v1;
-use overseer_model::{EventKind, Health, Timestamp};
-use overseer_permit::{Claims, Signer};
+use overseer_model::{Action, EventKind, Health, Precondition, ResourceRef, ResourceState, Timestamp};
+use overseer_permit::{CLAIMS_VERSION, Claims, Signer};
 use overseer_testkit::until;
 
 use crate::stage::{SOON, Stage, Store, claims};
@@ -27,6 +27,8 @@ on_both_stores! {
     fails_the_verification_at_once_when_it_exits_again
     says_inconclusive_while_the_first_health_check_lasts
     acts_on_no_ticket_that_is_not_the_control_planes_to_this_site
+    declines_what_it_does_not_know_or_must_not_do_now
+    a_stop_is_verified_by_what_stays_down
     acts_on_no_expired_ticket_and_on_no_other_target
     acts_on_no_used_ticket
     reports_a_refusal_of_the_platform
@@ -126,6 +128,45 @@ async fn acts_on_no_ticket_that_is_not_the_control_planes_to_this_site(store: St
     let _verified: v1::StepVerified = stage.heard(&good).await;
     assert_eq!(world.effects(), ["c2"]);
     assert!(stage.kinds(&forged).is_empty() && stage.kinds(&away).is_empty());
+    process.stop().await;
+}
+
+async fn declines_what_it_does_not_know_or_must_not_do_now(store: Store) {
+    let (stage, world) = (Stage::new(store).await, World::new());
+    let process = stage.start(world.clone(), 1).await;
+    let newer = Claims { version: CLAIMS_VERSION + 1, ..ticket_for("c1") };
+    let mut elsewhere = ticket_for("c1");
+    let key = "home/docker://another/c1".parse().unwrap();
+    elsewhere.action = Action::RestartResource { target: ResourceRef { key, ..target("c1") } };
+    let mut running_only = ticket_for("c2");
+    running_only.preconditions = vec![Precondition::State { any_of: vec![ResourceState::Running] }];
+    for (claims, failure) in [
+        (&newer, v1::StepFailure::Unsupported),
+        (&elsewhere, v1::StepFailure::Unsupported),
+        (&running_only, v1::StepFailure::Precondition),
+    ] {
+        stage.dispatch(claims).await;
+        let failed: v1::StepFailed = stage.heard(claims).await;
+        assert_eq!(failed.failure(), failure);
+        assert_eq!(stage.kinds(claims), [EventKind::StepFailed]);
+    }
+    assert!(world.effects().is_empty());
+    process.stop().await;
+}
+
+async fn a_stop_is_verified_by_what_stays_down(store: Store) {
+    let (stage, world) = (Stage::new(store).await, World::new());
+    let process = stage.start(world.clone(), 1).await;
+    let start = Claims { action: Action::StartResource { target: target("c1") }, ..ticket_for("c1") };
+    stage.dispatch(&start).await;
+    let verified: v1::StepVerified = stage.heard(&start).await;
+    assert_eq!(verified.verification.unwrap().verdict(), v1::Verdict::Passed);
+    let stop = Claims { action: Action::StopResource { target: target("c1") }, ..ticket_for("c1") };
+    stage.dispatch(&stop).await;
+    let verified: v1::StepVerified = stage.heard(&stop).await;
+    let verification = verified.verification.unwrap();
+    assert_eq!(verification.verdict(), v1::Verdict::Passed, "{verification:?}");
+    assert_eq!(world.effects(), ["c1", "c1"]);
     process.stop().await;
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use overseer_contract::v1;
-use overseer_model::Timestamp;
+use overseer_model::{Instance, Timestamp};
 use overseer_permit::{Claims, Signer};
 use overseer_provider_docker::DockerObserve;
 use overseer_provider_docker_act::DockerAct;
@@ -21,7 +21,7 @@ struct Engine {
 impl Engine {
     async fn start() -> Self {
         let docker = Docker::start().await;
-        let observe = Arc::new(DockerObserve::new(&docker.host(), home()).unwrap());
+        let observe = Arc::new(DockerObserve::new(&docker.host(), Instance::default(), home()).unwrap());
         let act = Arc::new(DockerAct::new(&docker.host()).unwrap());
         Self { docker, observe, act }
     }

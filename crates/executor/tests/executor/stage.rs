@@ -11,13 +11,14 @@ use overseer_contract::{Event, EventPayload, v1};
 use overseer_executor::{ExecutorConfig, MIGRATIONS, build};
 use overseer_model::{
     Action, Actor, ApprovalId, EventKind, Fingerprint, IncidentId, PlanId, ResourceRef, ServiceName, Site, StepId,
-    Stream, Timestamp,
+    Stream, Subject, Timestamp,
 };
-use overseer_permit::{Claims, Signer, TICKET_LIFE, Verifier};
+use overseer_permit::{CLAIMS_VERSION, Claims, Signer, TICKET_LIFE, Verifier};
 use overseer_provider_act::Act;
 use overseer_provider_port::Observe;
 use overseer_runtime::{Base, Health, Peers, Relay, RunError, Secret, run_until_stopped};
 use overseer_storage::{Db, Durability, Location, audit};
+use overseer_templates::preconditions;
 use overseer_testkit::{Postgres, until};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
@@ -214,13 +215,16 @@ pub fn home() -> Site {
 /// A good ticket's claims for a restart.
 pub fn claims(target: ResourceRef, fingerprint: Fingerprint) -> Claims {
     let step = StepId::fresh();
+    let action = Action::RestartResource { target };
     Claims {
+        version: CLAIMS_VERSION,
         site: home(),
         step,
         plan: PlanId::fresh(),
-        incident: IncidentId::fresh(),
+        subject: Subject::Incident(IncidentId::fresh()),
         attempt: 1,
-        action: Action::RestartResource { target },
+        preconditions: preconditions(&action),
+        action,
         target: fingerprint,
         approval: ApprovalId::fresh(),
         approved_by: "token:admin".into(),

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use overseer_model::{
-    Digest, Fingerprint, Health, Provider, ResourceKind, ResourceRef, ResourceState, RestartRule, Timestamp,
+    Action, Capability, Digest, Fingerprint, Health, ResourceRef, ResourceState, RestartRule, Source, Timestamp,
 };
 use overseer_permit::Permit;
 use overseer_provider_act::{Act, ActError};
@@ -39,6 +39,7 @@ pub enum Script {
 const HANGING: i64 = -1;
 
 pub struct World {
+    source: Source,
     inner: Mutex<Inner>,
     happenings: broadcast::Sender<Happening>,
     changed: tokio::sync::watch::Sender<()>,
@@ -63,13 +64,7 @@ struct Target {
 }
 
 pub fn target(id: &str) -> ResourceRef {
-    ResourceRef {
-        site: "home".parse().unwrap(),
-        provider: Provider::Docker,
-        kind: ResourceKind::Container,
-        id: id.to_owned(),
-        name: format!("name-of-{id}"),
-    }
+    ResourceRef { key: format!("home/docker://local/{id}").parse().unwrap(), name: format!("name-of-{id}") }
 }
 
 pub fn fingerprint(id: &str, made: u32) -> Fingerprint {
@@ -89,6 +84,7 @@ impl World {
         };
         let targets = HashMap::from([("c1".to_owned(), exited(60)), ("c2".to_owned(), exited(60))]);
         Arc::new(Self {
+            source: target("c1").source().clone(),
             inner: Mutex::new(Inner { away: false, script: Script::Works, targets, memory: vec![], effects: vec![] }),
             happenings: broadcast::Sender::new(1000),
             changed: tokio::sync::watch::Sender::new(()),
@@ -147,7 +143,7 @@ impl World {
     }
 
     fn tell(&self, id: &str, what: What) {
-        let happening = Happening { resource_id: id.to_owned(), name: id.to_owned(), at: Timestamp::now(), what };
+        let happening = Happening { resource: target(id), at: Timestamp::now(), what };
         self.inner.lock().unwrap().memory.push(happening.clone());
         let _nobody_listens = self.happenings.send(happening);
     }
@@ -162,6 +158,16 @@ impl World {
         }
         self.tell(id, What::Started);
         self.tell(id, What::RestartRequested);
+    }
+
+    fn stop(&self, id: &str) {
+        {
+            let mut inner = self.inner.lock().unwrap();
+            inner.effects.push(id.to_owned());
+            inner.targets.get_mut(id).unwrap().witness.state = ResourceState::Exited;
+        }
+        self.tell(id, What::StopRequested);
+        self.tell(id, What::Exited { code: 0 });
     }
 
     fn ask(&self) -> Result<std::sync::MutexGuard<'_, Inner>, ObserveError> {
@@ -184,11 +190,15 @@ fn snapshot(id: &str, of: &Target) -> Snapshot {
         health: of.health,
         witness: of.witness,
         exit_code: None,
+        capabilities: vec![Capability::Restart],
     }
 }
 
 #[async_trait]
 impl Observe for World {
+    fn source(&self) -> &Source {
+        &self.source
+    }
     async fn list(&self) -> Result<Vec<Snapshot>, ObserveError> {
         let inner = self.ask()?;
         Ok(inner.targets.iter().map(|(id, target)| snapshot(id, target)).collect())
@@ -224,7 +234,7 @@ impl Observe for World {
     async fn history(&self, id: &str, from: Timestamp, until: Timestamp) -> Result<Vec<Happening>, ObserveError> {
         self.gate().await;
         let inner = self.ask()?;
-        let of_it = |happening: &&Happening| happening.resource_id == id && (from..=until).contains(&happening.at);
+        let of_it = |happening: &&Happening| happening.resource.id() == id && (from..=until).contains(&happening.at);
         Ok(inner.memory.iter().filter(of_it).cloned().collect())
     }
 }
@@ -232,7 +242,11 @@ impl Observe for World {
 #[async_trait]
 impl Act for World {
     async fn carry_out(&self, permit: Permit) -> Result<(), ActError> {
-        let id = permit.action().target().id.clone();
+        let id = permit.action().target().id().to_owned();
+        if let Action::StopResource { .. } = permit.action() {
+            self.stop(&id);
+            return Ok(());
+        }
         let script = self.inner.lock().unwrap().script;
         match script {
             Script::Works => {

@@ -140,6 +140,7 @@ pub fn detected(name: &str) -> Event {
         kind: v1::ResourceKind::Container.into(),
         id: format!("id-of-{name}"),
         name: name.into(),
+        instance: "local".into(),
     };
     let incident = v1::Incident {
         id: id.clone(),

@@ -1,10 +1,12 @@
 //! Docker as a platform that is acted on. One permit, one request; nothing here tries again.
 
+use std::future::Future;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bollard::Docker;
 use bollard::errors::Error;
-use bollard::query_parameters::RestartContainerOptionsBuilder;
+use bollard::query_parameters::{RestartContainerOptionsBuilder, StopContainerOptionsBuilder};
 use overseer_model::{Action, plain};
 use overseer_permit::Permit;
 use overseer_provider_act::{Act, ActError, DEADLINE, STOP_GRACE};
@@ -30,26 +32,53 @@ impl DockerAct {
         Ok(Self { host: host.parse()? })
     }
 
-    async fn restart(&self, id: &str) -> Result<(), ActError> {
+    /// A connection, before which nothing is asked of the engine.
+    async fn connected(&self, id: &str) -> Result<Docker, ActError> {
         if !is_id(id) {
             return Err(refused("the target's id is not one of Docker's"));
         }
-        let connected = tokio::time::timeout(CONNECT, connect(&self.host)).await;
-        let Ok(Ok(client)) = connected else {
-            return Err(ActError::NotReached);
-        };
-        let grace = i32::try_from(STOP_GRACE.as_secs()).unwrap_or(i32::MAX);
-        let options = RestartContainerOptionsBuilder::default().t(grace).build();
-        let answer = tokio::time::timeout(DEADLINE, client.restart_container(id, Some(options))).await;
-        answer.map_or(Err(ActError::Unknown { source: None }), |answer| answer.map_err(ended))
+        match tokio::time::timeout(CONNECT, connect(&self.host)).await {
+            Ok(Ok(client)) => Ok(client),
+            Ok(Err(_)) | Err(_) => Err(ActError::NotReached),
+        }
     }
+
+    async fn restart(&self, id: &str) -> Result<(), ActError> {
+        let client = self.connected(id).await?;
+        let options = RestartContainerOptionsBuilder::default().t(grace()).build();
+        answered(client.restart_container(id, Some(options))).await
+    }
+
+    async fn start(&self, id: &str) -> Result<(), ActError> {
+        let client = self.connected(id).await?;
+        answered(client.start_container(id, None)).await
+    }
+
+    async fn stop(&self, id: &str) -> Result<(), ActError> {
+        let client = self.connected(id).await?;
+        let options = StopContainerOptionsBuilder::default().t(grace()).build();
+        answered(client.stop_container(id, Some(options))).await
+    }
+}
+
+fn grace() -> i32 {
+    i32::try_from(STOP_GRACE.as_secs()).unwrap_or(i32::MAX)
+}
+
+/// The answer within its deadline.
+async fn answered(call: impl Future<Output = Result<(), Error>>) -> Result<(), ActError> {
+    let answer = tokio::time::timeout(DEADLINE, call).await;
+    answer.map_or(Err(ActError::Unknown { source: None }), |answer| answer.map_err(ended))
 }
 
 #[async_trait]
 impl Act for DockerAct {
     async fn carry_out(&self, permit: Permit) -> Result<(), ActError> {
+        let target = permit.action().target().id();
         match permit.action() {
-            Action::RestartResource { target } => self.restart(&target.id).await,
+            Action::RestartResource { .. } => self.restart(target).await,
+            Action::StartResource { .. } => self.start(target).await,
+            Action::StopResource { .. } => self.stop(target).await,
         }
     }
 }

@@ -3,19 +3,20 @@
 use std::collections::HashMap;
 
 use bollard::models::{EventActor, EventMessage};
-use overseer_model::{Health, Timestamp, plain};
+use overseer_model::{Health, ResourceRef, Site, Source, Timestamp, plain};
 use overseer_provider_port::{Happening, What};
 
-use crate::NAME;
+use crate::{NAME, snapshot};
 
-pub(crate) fn read(event: EventMessage) -> Option<Happening> {
+pub(crate) fn read(event: EventMessage, source: &Source, site: &Site) -> Option<Happening> {
     let EventMessage { typ: _, action, actor, scope: _, time, time_nano } = event;
     let EventActor { id, attributes } = actor?;
     let attributes = attributes.unwrap_or_default();
     let what = what(&action?, &attributes)?;
     let micros = time_nano.map(|nanos| nanos.div_euclid(1_000)).or(time.map(|s| s.saturating_mul(1_000_000)))?;
     let name = attributes.get("name").map(|name| plain(name.trim_start_matches('/'), NAME)).unwrap_or_default();
-    Some(Happening { resource_id: id?, name, at: Timestamp::from_micros(micros), what })
+    let resource = ResourceRef { key: snapshot::key(&id?, source, site)?, name };
+    Some(Happening { resource, at: Timestamp::from_micros(micros), what })
 }
 
 /// Actions are a word, some with more behind a colon.
@@ -53,6 +54,8 @@ fn ends(signal: Option<&str>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use overseer_model::{Instance, Provider};
+
     use super::*;
 
     fn read_one(action: &str, attribute: (&str, &str)) -> Option<What> {
@@ -91,8 +94,10 @@ mod tests {
             time_nano: Some(1_795_237_443_000_001_999),
             ..Default::default()
         };
+        let source = Source { provider: Provider::Docker, instance: Instance::default() };
+        let read = |event| super::read(event, &source, &"home".parse().unwrap());
         let seen = read(event.clone()).unwrap();
-        assert_eq!((seen.at.micros(), seen.name.as_str()), (1_795_237_443_000_001, ""));
+        assert_eq!((seen.at.micros(), seen.resource.name.as_str()), (1_795_237_443_000_001, ""));
         assert_eq!(read(EventMessage { actor: None, ..event }), None);
     }
 }

@@ -21,7 +21,7 @@ use bollard::Docker;
 use bollard::errors::Error;
 use bollard::query_parameters::{EventsOptions, EventsOptionsBuilder, ListContainersOptionsBuilder};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
-use overseer_model::{Site, Timestamp};
+use overseer_model::{Instance, Provider, Site, Source, Timestamp};
 use overseer_provider_port::{Happening, NotFound, Observe, ObserveError, Snapshot};
 
 pub use connect::{BadHost, Host, connect, is_id};
@@ -38,6 +38,7 @@ const INSPECTS: usize = 8;
 /// Looks at one Docker engine.
 pub struct DockerObserve {
     host: Host,
+    source: Source,
     site: Site,
     client: Mutex<Option<Docker>>,
 }
@@ -48,8 +49,9 @@ impl DockerObserve {
     ///
     /// # Errors
     /// When `host` is not an address of an engine.
-    pub fn new(host: &str, site: Site) -> Result<Self, BadHost> {
-        Ok(Self { host: host.parse()?, site, client: Mutex::default() })
+    pub fn new(host: &str, instance: Instance, site: Site) -> Result<Self, BadHost> {
+        let source = Source { provider: Provider::Docker, instance };
+        Ok(Self { host: host.parse()?, source, site, client: Mutex::default() })
     }
 
     async fn client(&self) -> Result<Docker, ObserveError> {
@@ -82,7 +84,7 @@ impl DockerObserve {
 
     async fn inspect(&self, client: &Docker, id: &str) -> Result<Snapshot, ObserveError> {
         let answer = self.timed(client.inspect_container(id, None)).await?;
-        snapshot::read(answer, &self.site)
+        snapshot::read(answer, &self.source, &self.site)
     }
 
     /// The engine's own clock, which its events are stamped with; ours may differ when it is on another machine.
@@ -90,10 +92,35 @@ impl DockerObserve {
         let info = self.timed(client.info()).await?;
         info.system_time.as_deref().and_then(time::read).ok_or(ObserveError::Partial { field: "SystemTime" })
     }
+
+    /// What the events mean, without those that mean nothing here or cannot be parsed: one of those would come again after
+    /// each reconnection, and the listing repairs what it said.
+    fn happenings(
+        &self,
+        client: &Docker,
+        options: EventsOptions,
+    ) -> impl futures::Stream<Item = Result<Happening, Error>> + Send + use<> {
+        let (source, site) = (self.source.clone(), self.site.clone());
+        client.events(Some(options)).filter_map(move |event| {
+            let read = match event {
+                Ok(event) => happening::read(event, &source, &site).map(Ok),
+                Err(Error::JsonDataError { .. } | Error::JsonSerdeError { .. }) => {
+                    tracing::warn!("an event of the engine cannot be parsed; the next listing makes up for it");
+                    None
+                }
+                Err(error) => Some(Err(error)),
+            };
+            std::future::ready(read)
+        })
+    }
 }
 
 #[async_trait]
 impl Observe for DockerObserve {
+    fn source(&self) -> &Source {
+        &self.source
+    }
+
     async fn list(&self) -> Result<Vec<Snapshot>, ObserveError> {
         let client = self.client().await?;
         let options = ListContainersOptionsBuilder::default().all(true).build();
@@ -133,7 +160,8 @@ impl Observe for DockerObserve {
         let now = self.engine_time(&client).await?;
         let options = events_of_containers(HashMap::new()).since(&time::write(since.unwrap_or(now))).build();
         let place = self.host.to_string();
-        Ok(happenings(&client, options)
+        Ok(self
+            .happenings(&client, options)
             .map_err(move |source| ObserveError::Unreachable { place: place.clone(), source: Box::new(source) })
             .boxed())
     }
@@ -148,27 +176,11 @@ impl Observe for DockerObserve {
         }
         let only = HashMap::from([("container", vec![id])]);
         let options = events_of_containers(only).since(&time::write(from)).until(&time::write(until)).build();
-        self.timed(happenings(&client, options).try_collect()).await
+        self.timed(self.happenings(&client, options).try_collect()).await
     }
 }
 
 fn events_of_containers(mut filters: HashMap<&str, Vec<&str>>) -> EventsOptionsBuilder {
     filters.insert("type", vec!["container"]);
     EventsOptionsBuilder::default().filters(&filters)
-}
-
-/// What the events mean, without those that mean nothing here or do not read: one that did not read would come again
-/// after each reconnection, and the listing repairs what it said.
-fn happenings(
-    client: &Docker,
-    options: EventsOptions,
-) -> impl futures::Stream<Item = Result<Happening, Error>> + Send + use<> {
-    client.events(Some(options)).filter_map(async |event| match event {
-        Ok(event) => happening::read(event).map(Ok),
-        Err(Error::JsonDataError { .. } | Error::JsonSerdeError { .. }) => {
-            tracing::warn!("an event of the engine does not read; the next listing makes up for it");
-            None
-        }
-        Err(error) => Some(Err(error)),
-    })
 }

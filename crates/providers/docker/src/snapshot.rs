@@ -8,7 +8,8 @@ use bollard::models::{
     RestartPolicyNameEnum,
 };
 use overseer_model::{
-    Digest, Fingerprint, Health, Provider, ResourceKind, ResourceRef, ResourceState, RestartRule, Site, plain,
+    Capability, Digest, Fingerprint, Health, ResourceKey, ResourceKind, ResourceRef, ResourceState, RestartRule, Site,
+    Source, Uri, plain,
 };
 use overseer_provider_port::{ObserveError, Snapshot, Witness};
 
@@ -18,7 +19,16 @@ use crate::time;
 const PROJECT: &str = "com.docker.compose.project";
 const SERVICE: &str = "com.docker.compose.service";
 
-pub(crate) fn read(answer: ContainerInspectResponse, site: &Site) -> Result<Snapshot, ObserveError> {
+/// What an engine can do with any container.
+const CAPABILITIES: [Capability; 3] = [Capability::Restart, Capability::Start, Capability::Stop];
+
+/// The key of a container; `None` when the id cannot be one.
+pub(crate) fn key(id: &str, source: &Source, site: &Site) -> Option<ResourceKey> {
+    let uri = Uri { source: source.clone(), kind: ResourceKind::Container, id: id.parse().ok()? };
+    Some(uri.at(site.clone()))
+}
+
+pub(crate) fn read(answer: ContainerInspectResponse, source: &Source, site: &Site) -> Result<Snapshot, ObserveError> {
     let ContainerInspectResponse { id, name, created, image, restart_count, state, host_config, config, .. } = answer;
     let id = needed(id, "Id")?;
     let name = plain(needed(name, "Name")?.trim_start_matches('/'), NAME);
@@ -34,19 +44,14 @@ pub(crate) fn read(answer: ContainerInspectResponse, site: &Site) -> Result<Snap
     };
     Ok(Snapshot {
         workload: workload(config.labels.as_ref(), &name),
-        resource: ResourceRef {
-            site: site.clone(),
-            provider: Provider::Docker,
-            kind: ResourceKind::Container,
-            id,
-            name,
-        },
+        resource: ResourceRef { key: needed(key(&id, source, site), "Id")?, name },
         fingerprint,
         image: plain(&config.image.unwrap_or(image_id), NAME),
         rule: rule(needed(host_config, "HostConfig")?.restart_policy),
         health: health(&state),
         exit_code: exit_code(&state, witness)?,
         witness,
+        capabilities: CAPABILITIES.to_vec(),
     })
 }
 
@@ -132,13 +137,18 @@ mod tests {
             ..Default::default()
         }
     }
+    fn read_at_home(answer: ContainerInspectResponse) -> Result<Snapshot, ObserveError> {
+        let source = Source { provider: overseer_model::Provider::Docker, instance: "nas".parse().unwrap() };
+        read(answer, &source, &"home".parse().unwrap())
+    }
     fn snapshot(answer: ContainerInspectResponse) -> Snapshot {
-        read(answer, &"home".parse().unwrap()).unwrap()
+        read_at_home(answer).unwrap()
     }
 
     #[test]
     fn reads_what_is_needed_and_bounds_text() {
         let seen = snapshot(answer(Status::EXITED));
+        assert_eq!(seen.resource.key.to_string(), "home/docker://nas/c1");
         assert_eq!((seen.resource.name.as_str(), seen.workload.as_str()), ("we\u{fffd}b", "we\u{fffd}b"));
         assert_eq!((seen.witness.state, seen.exit_code), (ResourceState::Exited, Some(137)));
         assert_eq!((seen.image.as_str(), seen.rule, seen.health), ("shop:1", RestartRule::Never, Health::Unchecked));
@@ -160,7 +170,7 @@ mod tests {
         for lack in lacks {
             let mut partial = answer(Status::RUNNING);
             lack(&mut partial);
-            assert!(matches!(read(partial, &"home".parse().unwrap()), Err(ObserveError::Partial { .. })));
+            assert!(matches!(read_at_home(partial), Err(ObserveError::Partial { .. })));
         }
     }
 

@@ -8,7 +8,7 @@ use std::fmt;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 pub use logs::{LONGEST_LINE, LogEnd, LogError, LogLine, LogPosition, LogStart, LogStream, LogTime, Logs};
-use overseer_model::{Fingerprint, Health, ResourceRef, ResourceState, RestartRule, Timestamp};
+use overseer_model::{Capability, Fingerprint, Health, ResourceRef, ResourceState, RestartRule, Source, Timestamp};
 
 /// One resource as the platform tells it now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Snapshot {
     pub witness: Witness,
     /// Of the last run; `None` while it runs and before it ever did.
     pub exit_code: Option<i32>,
+    /// What its platform can do with it.
+    pub capabilities: Vec<Capability>,
 }
 
 /// What tells one run of a resource from the next.
@@ -39,8 +41,8 @@ pub struct Witness {
 /// What the platform's event stream said, at the platform's own time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Happening {
-    pub resource_id: String,
-    pub name: String,
+    /// Its name is empty when the platform did not say it.
+    pub resource: ResourceRef,
     pub at: Timestamp,
     pub what: What,
 }
@@ -94,6 +96,9 @@ impl fmt::Display for NotFound {
 /// Looks at one platform.
 #[async_trait]
 pub trait Observe: Send + Sync {
+    /// What it looks at: the provider's configured instance.
+    fn source(&self) -> &Source;
+
     /// Everything there is. A partial answer is an error, so that absence means absence.
     async fn list(&self) -> Result<Vec<Snapshot>, ObserveError>;
 

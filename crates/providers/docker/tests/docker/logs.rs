@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use futures::stream::{BoxStream, StreamExt};
+use overseer_model::Instance;
 use overseer_provider_docker::DockerObserve;
 use overseer_provider_port::{LONGEST_LINE, LogEnd, LogError, LogLine, LogPosition, LogStart, LogStream, Logs};
 use overseer_testkit::{Docker, until};
@@ -14,7 +15,7 @@ use proptest::test_runner::TestRunner;
 const SOON: Duration = Duration::from_secs(60);
 
 fn observe(docker: &Docker) -> DockerObserve {
-    DockerObserve::new(&docker.host(), "home".parse().unwrap()).unwrap()
+    DockerObserve::new(&docker.host(), Instance::default(), "home".parse().unwrap()).unwrap()
 }
 
 /// What was printed, by the files that were printed from.
