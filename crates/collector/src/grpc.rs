@@ -3,12 +3,12 @@
 use overseer_contract::v1::inventory_service_server::InventoryService;
 use overseer_contract::{required, v1};
 use overseer_model::{Presence, ResourceKey, ResourceRef, ResourceState, Site, Uri};
+use overseer_provider_port::ResourceRecord;
 use overseer_runtime::{Code, Dependency, Health, Page, Problem};
 use tonic::{Request, Response, Status};
 
-use crate::decide::Known;
 use crate::store::Store;
-use crate::watch;
+use crate::{watch, wire};
 
 pub struct Inventory {
     pub store: Store,
@@ -26,11 +26,11 @@ impl Inventory {
     }
 
     /// What is removed stays so; of what is there nothing is known while its source cannot be asked.
-    fn presence(&self, known: Option<Known>) -> (Presence, Option<v1::Resource>) {
+    fn presence(&self, known: Option<ResourceRecord>) -> (Presence, Option<v1::Resource>) {
         let reachable = self.health.state(watch::DEPENDENCY) == Some(Dependency::Ready);
         match known {
             Some(known) if known.state == ResourceState::Removed => (Presence::Gone, None),
-            Some(known) if reachable && known.traits.is_some() => (Presence::Present, Some(known.into())),
+            Some(known) if reachable && known.traits.is_some() => (Presence::Present, Some(wire::resource(known))),
             Some(_) | None => (Presence::Unknown, None),
         }
     }
@@ -46,7 +46,7 @@ impl InventoryService for Inventory {
         let page = Page::of(page_size, &page_token)?;
         let known = self.store.resources(&page).await.map_err(Problem::from)?;
         let next_page_token = page.next(&known, |known| known.resource.key.to_string());
-        let resources = known.into_iter().map(Into::into).collect();
+        let resources = known.into_iter().map(wire::resource).collect();
         Ok(Response::new(v1::ListResourcesResponse { resources, next_page_token }))
     }
 
@@ -55,7 +55,7 @@ impl InventoryService for Inventory {
         let unknown = || Problem::not_found("resource", "overseer resources");
         let key = self.key(&uri).map_err(|_| unknown())?;
         let known = self.store.resource(&key).await.map_err(Problem::from)?.ok_or_else(unknown)?;
-        Ok(Response::new(known.into()))
+        Ok(Response::new(wire::resource(known)))
     }
 
     async fn locate_resource(

@@ -4,7 +4,6 @@
 pub mod archive;
 mod backoff;
 pub mod chronicle;
-mod decide;
 mod grpc;
 pub mod logs;
 mod looks;
@@ -171,7 +170,13 @@ async fn assemble(
         epoch: store.epoch().await?,
         wake: wake.clone(),
     };
-    let mut memory = Memory::new(store.clone(), wake, base.relay.clone(), base.stop.clone());
+    let mut memory = Memory::new(
+        store.clone(),
+        Arc::new(overseer_provider_docker::Containers),
+        wake,
+        base.relay.clone(),
+        base.stop.clone(),
+    );
     let log_tasks = intake.map(|intake| log_tasks(intake, memory.sightings(), &base.stop));
     let watch = Watch::new(&base, observe, memory, listing_every);
     let routes = routes.add_service(InventoryServiceServer::new(Inventory {

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use overseer_contract::TraceParent;
 use overseer_model::{FactSource, Timestamp};
-use overseer_provider_port::{Happening, Observe, ObserveError, Snapshot};
+use overseer_provider_port::{Observe, ObserveError, PlatformEvent, Snapshot};
 use tokio::sync::Semaphore;
 
 /// Looks under way at once.
@@ -38,7 +38,7 @@ pub struct Found {
     /// `None` when there is no such resource any more.
     pub snapshot: Option<Snapshot>,
     /// What the engine remembers, when it was asked to confirm.
-    pub remembered: Vec<Happening>,
+    pub remembered: Vec<PlatformEvent>,
 }
 
 pub struct Looks {
@@ -93,14 +93,14 @@ impl Looks {
 }
 
 async fn look(observe: &dyn Observe, id: &str, confirm: Option<Timestamp>) -> Result<Found, ObserveError> {
-    let snapshot = match observe.look(id).await {
+    let snapshot = match observe.inspect(id).await {
         Ok(snapshot) => Some(snapshot),
         Err(ObserveError::NotFound { .. }) => None,
         Err(error) => return Err(error),
     };
     let remembered = match confirm {
         // After the look, so that whatever the snapshot shows is remembered if it was told at all.
-        Some(from) => observe.history(id, from, Timestamp::now()).await?,
+        Some(from) => observe.history(id, from, observe.clock().platform(Timestamp::now())).await?,
         None => Vec::new(),
     };
     Ok(Found { snapshot, remembered })

@@ -5,15 +5,14 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
 
-use overseer_model::{FactSource, ResourceState, Timestamp};
-use overseer_provider_port::Snapshot;
+use overseer_model::{ResourceState, Timestamp};
+use overseer_provider_port::{Change, Interpret, Moment, ResourceRecord, Snapshot};
 use overseer_runtime::Relay;
 use overseer_storage::StoreError;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
-use crate::decide::{self, Change, Known};
 use crate::logs::Sighting;
 use crate::store::{Batch, Store};
 
@@ -22,6 +21,7 @@ pub struct Stopped;
 
 pub struct Memory {
     store: Store,
+    interpret: Arc<dyn Interpret>,
     /// Wakes the publisher.
     publish: Arc<Notify>,
     relay: Relay,
@@ -34,7 +34,7 @@ pub struct Memory {
 }
 
 struct Entry {
-    known: Known,
+    known: ResourceRecord,
     /// When it last changed.
     turn: u64,
 }
@@ -49,11 +49,11 @@ pub enum Meaning {
 
 impl Meaning {
     /// A change that changes nothing but the time of the look is none.
-    fn of(change: Option<Change>, known: &Known) -> Self {
+    fn of(change: Option<Change>, known: &ResourceRecord) -> Self {
         let same = |change: &Change| {
             let mut known = known.clone();
-            known.observed_at = change.known.observed_at;
-            change.facts.is_empty() && change.known == known
+            known.observed_at = change.record.observed_at;
+            change.facts.is_empty() && change.record == known
         };
         match change {
             Some(change) if !same(&change) => Self::Change(Box::new(change)),
@@ -63,8 +63,24 @@ impl Meaning {
 }
 
 impl Memory {
-    pub fn new(store: Store, publish: Arc<Notify>, relay: Relay, stop: CancellationToken) -> Self {
-        Self { store, publish, relay, stop, sightings: None, known: HashMap::new(), told_until: None, turn: 0 }
+    pub fn new(
+        store: Store,
+        interpret: Arc<dyn Interpret>,
+        publish: Arc<Notify>,
+        relay: Relay,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            store,
+            interpret,
+            publish,
+            relay,
+            stop,
+            sightings: None,
+            known: HashMap::new(),
+            told_until: None,
+            turn: 0,
+        }
     }
 
     /// Every resource from now on: those that are known at the next reload, then each change.
@@ -74,7 +90,7 @@ impl Memory {
         told
     }
 
-    fn tell(&self, known: &Known) {
+    fn tell(&self, known: &ResourceRecord) {
         if let Some(sightings) = &self.sightings {
             // Nobody listens once the process is to end.
             let (id, workload) = (known.resource.id().to_owned(), known.workload().to_owned());
@@ -97,37 +113,33 @@ impl Memory {
     }
 
     /// What a sight of one resource, or its absence, means beside what is known.
-    pub fn meaning(
-        &self,
-        id: &str,
-        begun: u64,
-        snapshot: Option<&Snapshot>,
-        confirmed: bool,
-        source: FactSource,
-        now: Timestamp,
-    ) -> Meaning {
+    pub fn meaning(&self, id: &str, begun: u64, snapshot: Option<&Snapshot>, confirmed: bool, at: Moment) -> Meaning {
         let entry = self.known.get(id);
         match (entry, snapshot) {
             (Some(entry), Some(snapshot)) if entry.turn > begun => {
-                Meaning::of(decide::on_late_snapshot(&entry.known, snapshot), &entry.known)
+                Meaning::of(self.interpret.late_snapshot(&entry.known, snapshot), &entry.known)
             }
             (Some(entry), None) if entry.turn > begun || entry.known.state == ResourceState::Removed => {
                 Meaning::Nothing
             }
             (None, None) => Meaning::Nothing,
             (None, Some(_)) | (Some(_), None) if !confirmed => Meaning::Unsure,
-            (Some(entry), Some(snapshot)) if !confirmed && decide::misses_events(&entry.known, snapshot) => {
+            (Some(entry), Some(snapshot)) if !confirmed && self.interpret.misses_events(&entry.known, snapshot) => {
                 Meaning::Unsure
             }
-            (None, Some(snapshot)) => Meaning::Change(Box::new(decide::on_first_sight(None, snapshot, source, now))),
-            (Some(entry), None) => Meaning::of(decide::on_absence(&entry.known, source, now), &entry.known),
+            (None, Some(snapshot)) => Meaning::Change(Box::new(self.interpret.first_snapshot(None, snapshot, at))),
+            (Some(entry), None) => Meaning::of(self.interpret.absence(&entry.known, at), &entry.known),
             (Some(entry), Some(snapshot)) => {
-                Meaning::of(Some(decide::on_snapshot(&entry.known, snapshot, source, now)), &entry.known)
+                Meaning::of(Some(self.interpret.snapshot(&entry.known, snapshot, at)), &entry.known)
             }
         }
     }
 
-    pub fn known(&self, id: &str) -> Option<&Known> {
+    pub fn interpret(&self) -> &dyn Interpret {
+        self.interpret.as_ref()
+    }
+
+    pub fn known(&self, id: &str) -> Option<&ResourceRecord> {
         self.known.get(id).map(|entry| &entry.known)
     }
 
@@ -166,9 +178,9 @@ impl Memory {
         self.turn += 1;
         self.told_until = told_until.or(self.told_until);
         let (mut facts, mut outbox) = (0, false);
-        for (Change { before, known, facts: told }, _) in changes {
+        for (Change { before, record: known, facts: told }, _) in changes {
             facts += told.len() as u64;
-            outbox |= before != Some(known.told());
+            outbox |= before != Some(known.announced());
             self.tell(&known);
             self.known.insert(known.resource.id().to_owned(), Entry { known, turn: self.turn });
         }
@@ -188,7 +200,7 @@ impl Memory {
                 Ok((all, told_until)) => {
                     self.turn += 1;
                     let turn = self.turn;
-                    let entry = |known: Known| (known.resource.id().to_owned(), Entry { known, turn });
+                    let entry = |known: ResourceRecord| (known.resource.id().to_owned(), Entry { known, turn });
                     self.known = all.into_iter().map(entry).collect();
                     self.known.values().for_each(|entry| self.tell(&entry.known));
                     self.told_until = told_until;

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use overseer_contract::{Event, TraceParent};
 use overseer_model::{Fact, FactId, ResourceKey, ResourceState, Site, Timestamp};
+use overseer_provider_port::{Change, FactDraft, ResourceRecord};
 use overseer_runtime::Page;
 use overseer_storage::column::{from_count, from_json, from_text, to_json};
 use overseer_storage::{Conn, Db, StoreError, on, outbox, row, state};
 
-use crate::decide::{Change, Draft, Known};
 use crate::wire;
 
 /// Time of the last engine event that was committed.
@@ -47,7 +47,7 @@ impl TryFrom<FactRow> for Traced {
         Ok(Self { fact, trace: trace.and_then(|text| text.parse().ok()) })
     }
 }
-impl TryFrom<KnownRow> for Known {
+impl TryFrom<KnownRow> for ResourceRecord {
     type Error = StoreError;
     fn try_from(row: KnownRow) -> Result<Self, StoreError> {
         from_json(&row.known, "resources.known")
@@ -98,14 +98,14 @@ impl Store {
         trace: Option<&TraceParent>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let Change { before, known, facts } = change;
+        let Change { before, record: known, facts } = change;
         let mut sequence = reserve(conn, facts.len()).await?;
         for draft in facts {
             sequence += 1;
             insert(conn, sequence, known, draft, trace, now).await?;
         }
         upsert(conn, known).await?;
-        if *before == Some(known.told()) {
+        if *before == Some(known.announced()) {
             return Ok(());
         }
         let key = known.resource.key.to_string();
@@ -115,12 +115,12 @@ impl Store {
     }
 
     /// Everything that is known, and until when the engine's events are in it.
-    pub async fn load(&self) -> Result<(Vec<Known>, Option<Timestamp>), StoreError> {
+    pub async fn load(&self) -> Result<(Vec<ResourceRecord>, Option<Timestamp>), StoreError> {
         let mut reader = self.db.reader().await?;
         let rows: Vec<KnownRow> =
             on!(&mut reader.conn(), c => sqlx::query_as("SELECT known FROM resources").fetch_all(c).await)?;
         let until = state::get(&mut reader.conn(), TOLD_UNTIL).await?.and_then(|text| text.parse().ok());
-        let known = rows.into_iter().map(Known::try_from).collect::<Result<_, _>>()?;
+        let known = rows.into_iter().map(ResourceRecord::try_from).collect::<Result<_, _>>()?;
         Ok((known, until.map(Timestamp::from_micros)))
     }
 
@@ -141,21 +141,21 @@ impl Store {
         Ok(state::get(&mut reader.conn(), LISTED).await?.is_some())
     }
 
-    pub async fn resource(&self, key: &ResourceKey) -> Result<Option<Known>, StoreError> {
+    pub async fn resource(&self, key: &ResourceKey) -> Result<Option<ResourceRecord>, StoreError> {
         let mut reader = self.db.reader().await?;
         let row: Option<KnownRow> = on!(&mut reader.conn(), c =>
             sqlx::query_as("SELECT known FROM resources WHERE key = $1")
                 .bind(key.to_string()).fetch_optional(c).await)?;
-        row.map(Known::try_from).transpose()
+        row.map(ResourceRecord::try_from).transpose()
     }
 
     /// Those that are still there, by key.
-    pub async fn resources(&self, page: &Page) -> Result<Vec<Known>, StoreError> {
+    pub async fn resources(&self, page: &Page) -> Result<Vec<ResourceRecord>, StoreError> {
         let mut reader = self.db.reader().await?;
         let rows: Vec<KnownRow> = on!(&mut reader.conn(), c => sqlx::query_as(
             "SELECT known FROM resources WHERE NOT removed AND key > $1 ORDER BY key LIMIT $2")
             .bind(page.after.as_deref().unwrap_or_default()).bind(page.size).fetch_all(c).await)?;
-        rows.into_iter().map(Known::try_from).collect()
+        rows.into_iter().map(ResourceRecord::try_from).collect()
     }
 
     /// Facts before `before`, newest first; of one resource when it is given.
@@ -249,12 +249,12 @@ async fn reserve(conn: &mut Conn<'_>, count: usize) -> Result<i64, StoreError> {
 async fn insert(
     conn: &mut Conn<'_>,
     sequence: i64,
-    known: &Known,
-    draft: &Draft,
+    known: &ResourceRecord,
+    draft: &FactDraft,
     trace: Option<&TraceParent>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let Draft { observed_at, source, observation } = *draft;
+    let FactDraft { observed_at, source, observation } = *draft;
     let fact = Fact {
         id: FactId::fresh(),
         sequence: from_count(sequence, "fact_head.sequence")?,
@@ -270,7 +270,7 @@ async fn insert(
     Ok(())
 }
 
-async fn upsert(conn: &mut Conn<'_>, known: &Known) -> Result<(), StoreError> {
+async fn upsert(conn: &mut Conn<'_>, known: &ResourceRecord) -> Result<(), StoreError> {
     on!(conn, c => sqlx::query(
         "INSERT INTO resources (key, platform_id, removed, observed_at, known) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (key) DO UPDATE SET removed = $3, observed_at = $4, known = $5")

@@ -13,13 +13,12 @@ use futures::future::BoxFuture;
 use futures::stream::{BoxStream, StreamExt};
 use overseer_contract::TraceParent;
 use overseer_model::{FactSource, ResourceRef, Timestamp};
-use overseer_provider_port::{Happening, Observe, ObserveError, Snapshot, What};
+use overseer_provider_port::{Moment, Observe, ObserveError, PlatformEvent, PlatformEventKind, Snapshot};
 use overseer_runtime::{Base, Dependency, Health, telemetry};
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
-use crate::decide::{self, Known};
 use crate::looks::{Ask, Looked, Looks};
 use crate::memory::{Meaning, Memory, Stopped};
 use crate::store::Batch;
@@ -31,7 +30,7 @@ const BURST: usize = 64;
 /// Events of different containers can be told a little out of order, so they are asked for again from before the last.
 const OVERLAP: Duration = Duration::from_secs(1);
 
-type Events = futures::stream::ReadyChunks<BoxStream<'static, Result<Happening, ObserveError>>>;
+type Events = futures::stream::ReadyChunks<BoxStream<'static, Result<PlatformEvent, ObserveError>>>;
 type Listing = BoxFuture<'static, Result<Vec<Snapshot>, ObserveError>>;
 
 pub struct Watch {
@@ -110,6 +109,10 @@ impl Watch {
         }
     }
 
+    fn moment(&self, source: FactSource) -> Moment {
+        Moment { now: Timestamp::now(), clock: self.observe.clock(), source }
+    }
+
     fn begin_listing(&mut self) {
         if self.listing.is_none() {
             let observe = self.observe.clone();
@@ -117,55 +120,56 @@ impl Watch {
         }
     }
 
-    /// Takes the happenings, then gives the error that ended them.
+    /// Takes the events, then gives the error that ended them.
     async fn take_burst(
         &mut self,
-        burst: Vec<Result<Happening, ObserveError>>,
+        burst: Vec<Result<PlatformEvent, ObserveError>>,
     ) -> Result<Option<ObserveError>, Stopped> {
-        let mut happenings = Vec::with_capacity(burst.len());
+        let mut events = Vec::with_capacity(burst.len());
         let mut failed = None;
         for item in burst {
             match item {
-                Ok(happening) => happenings.push(happening),
+                Ok(event) => events.push(event),
                 Err(error) => failed = Some(error),
             }
         }
-        self.take_happenings(&happenings).await?;
+        self.take_happenings(&events).await?;
         Ok(failed)
     }
 
     /// The hot path.
-    async fn take_happenings(&mut self, happenings: &[Happening]) -> Result<(), Stopped> {
-        metrics::counter!("overseer_collector_events_total").increment(happenings.len() as u64);
+    async fn take_happenings(&mut self, events: &[PlatformEvent]) -> Result<(), Stopped> {
+        metrics::counter!("overseer_collector_events_total").increment(events.len() as u64);
         // A span each: what one container's exit causes is one trace.
-        let traced: Vec<_> = happenings
+        let traced: Vec<_> = events
             .iter()
-            .map(|happening| {
-                let Happening { resource: ResourceRef { key, name }, at, what } = happening;
-                let span = tracing::info_span!("engine_event", resource = %key, name, at = at.micros(), ?what);
+            .map(|event| {
+                let PlatformEvent { resource: ResourceRef { key, name }, at, kind } = event;
+                let span = tracing::info_span!("engine_event", resource = %key, name, at = at.micros(), ?kind);
                 let trace = span.in_scope(telemetry::current_trace);
-                (happening, span, trace)
+                (event, span, trace)
             })
             .collect();
+        let clock = self.observe.clock();
         self.memory
             .commit(|memory| {
-                let mut batch = Batch { told_until: happenings.last().map(|last| last.at), ..Batch::default() };
-                for (happening, _, trace) in &traced {
-                    let newest = batch.changes.iter().rev().map(|(change, _)| &change.known);
+                let mut batch = Batch { told_until: events.last().map(|last| last.at), ..Batch::default() };
+                for (event, _, trace) in &traced {
+                    let newest = batch.changes.iter().rev().map(|(change, _)| &change.record);
                     let known = newest
                         .into_iter()
-                        .find(|known| known.resource.key == happening.resource.key)
-                        .or_else(|| memory.known(happening.resource.id()));
-                    let change = decide::on_happening(known, happening);
+                        .find(|known| known.resource.key == event.resource.key)
+                        .or_else(|| memory.known(event.resource.id()));
+                    let change = memory.interpret().event(known, event, clock);
                     batch.changes.extend(change.map(|change| (change, trace.clone())));
                 }
                 batch
             })
             .await?;
-        for (happening, _, trace) in traced {
-            if wants_look(happening.what) {
+        for (event, _, trace) in traced {
+            if wants_look(event.kind) {
                 let ask = Ask { source: FactSource::Inspection, confirm: None, trace };
-                self.looks.ask(happening.resource.id(), ask, self.memory.turn());
+                self.looks.ask(event.resource.id(), ask, self.memory.turn());
             }
         }
         Ok(())
@@ -176,8 +180,8 @@ impl Watch {
         match found {
             Ok(mut found) => {
                 // Not told yet, or lost on the way.
-                let told_until = self.memory.known(&id).map(Known::told_until);
-                found.remembered.retain(|happening| told_until.is_none_or(|until| happening.at > until));
+                let told_until = self.memory.known(&id).map(|known| known.events.at);
+                found.remembered.retain(|event| told_until.is_none_or(|until| event.at > until));
                 if !found.remembered.is_empty() {
                     self.take_happenings(&found.remembered).await?;
                 }
@@ -191,19 +195,19 @@ impl Watch {
     }
 
     async fn take_sight(&mut self, id: &str, ask: Ask, begun: u64, snapshot: Option<&Snapshot>) -> Result<(), Stopped> {
-        let (now, confirmed) = (Timestamp::now(), ask.confirm.is_some());
-        let meaning = self.memory.meaning(id, begun, snapshot, confirmed, ask.source, now);
+        let (at, confirmed) = (self.moment(ask.source), ask.confirm.is_some());
+        let meaning = self.memory.meaning(id, begun, snapshot, confirmed, at);
         match meaning {
             Meaning::Nothing => Ok(()),
             Meaning::Unsure => {
-                let from = self.memory.known(id).map(Known::told_until).unwrap_or_default();
+                let from = self.memory.known(id).map(|known| known.events.at).unwrap_or_default();
                 self.looks.ask(id, Ask { confirm: Some(from), ..ask }, self.memory.turn());
                 Ok(())
             }
             Meaning::Change(_) => {
                 self.memory
                     .commit(|memory| {
-                        let meaning = memory.meaning(id, begun, snapshot, confirmed, ask.source, now);
+                        let meaning = memory.meaning(id, begun, snapshot, confirmed, at);
                         let changes = match meaning {
                             Meaning::Change(change) => vec![(*change, ask.trace.clone())],
                             Meaning::Nothing | Meaning::Unsure => Vec::new(),
@@ -232,14 +236,14 @@ impl Watch {
         };
         let span = tracing::info_span!("engine_listing", resources = snapshots.len());
         let trace = span.in_scope(telemetry::current_trace);
-        let now = Timestamp::now();
+        let at = self.moment(FactSource::Listing);
         let first = !self.memory.was_listed().await?;
         self.memory
             .commit(|memory| {
                 let sights = snapshots.iter().map(|snapshot| {
                     // There is nothing to be compared with: what is found is how things are.
                     let confirmed = first && memory.known(snapshot.resource.id()).is_none();
-                    memory.meaning(snapshot.resource.id(), begun, Some(snapshot), confirmed, FactSource::Listing, now)
+                    memory.meaning(snapshot.resource.id(), begun, Some(snapshot), confirmed, at)
                 });
                 let changes = sights.filter_map(|meaning| match meaning {
                     Meaning::Change(change) => Some((*change, trace.clone())),
@@ -248,24 +252,24 @@ impl Watch {
                 Batch { changes: changes.collect(), listed: first, ..Batch::default() }
             })
             .await?;
-        self.make_sure(begun, &snapshots, trace.as_ref(), now);
+        self.make_sure(begun, &snapshots, trace.as_ref(), at);
         Ok(None)
     }
 
     /// Looks closer at whatever the listing shows that no event has told.
-    fn make_sure(&mut self, begun: u64, snapshots: &[Snapshot], trace: Option<&TraceParent>, now: Timestamp) {
+    fn make_sure(&mut self, begun: u64, snapshots: &[Snapshot], trace: Option<&TraceParent>, at: Moment) {
         let listed: HashMap<&str, &Snapshot> =
             snapshots.iter().map(|snapshot| (snapshot.resource.id(), snapshot)).collect();
         let ids = self.memory.ids().chain(listed.keys().copied());
         let unsure: HashSet<String> = ids
             .filter(|id| {
                 let sight = listed.get(id).copied();
-                matches!(self.memory.meaning(id, begun, sight, false, FactSource::Listing, now), Meaning::Unsure)
+                matches!(self.memory.meaning(id, begun, sight, false, at), Meaning::Unsure)
             })
             .map(str::to_owned)
             .collect();
         for id in unsure {
-            let confirm = Some(self.memory.known(&id).map(Known::told_until).unwrap_or_default());
+            let confirm = Some(self.memory.known(&id).map(|known| known.events.at).unwrap_or_default());
             self.looks.ask(
                 &id,
                 Ask { source: FactSource::Listing, confirm, trace: trace.cloned() },
@@ -276,16 +280,19 @@ impl Watch {
 }
 
 /// Whether the engine knows more after this than the event says: the rule, the count, or that it was the last exit.
-const fn wants_look(what: What) -> bool {
-    match what {
-        What::Created
-        | What::Started
-        | What::Exited { .. }
-        | What::StopRequested
-        | What::RestartRequested
-        | What::Unpaused
-        | What::Renamed => true,
-        What::OomKilled | What::Paused | What::Health(_) | What::Removed => false,
+const fn wants_look(kind: PlatformEventKind) -> bool {
+    match kind {
+        PlatformEventKind::Created
+        | PlatformEventKind::Started
+        | PlatformEventKind::Exited { .. }
+        | PlatformEventKind::StopRequested
+        | PlatformEventKind::RestartRequested
+        | PlatformEventKind::Unpaused
+        | PlatformEventKind::Renamed => true,
+        PlatformEventKind::OomKilled
+        | PlatformEventKind::Paused
+        | PlatformEventKind::Health(_)
+        | PlatformEventKind::Removed => false,
     }
 }
 

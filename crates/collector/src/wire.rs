@@ -4,36 +4,51 @@ use overseer_contract::{to_timestamp, v1};
 
 use overseer_logstore::Rank;
 use overseer_model::Timestamp;
+use overseer_provider_port::{Announced, ContainerDetails, Details, ResourceRecord, Traits};
 
 use crate::chronicle::{self, Due, Novelty};
-use crate::decide::{Known, Told, Traits};
 
-impl From<Known> for v1::Resource {
-    fn from(known: Known) -> Self {
-        let (state, health) = (known.state, known.health);
-        let (fingerprint, image, workload, rule) = match known.traits {
-            Some(Traits { fingerprint, image, workload, rule, capabilities: _ }) => {
-                (fingerprint.to_string(), image, workload, Some(rule.into()))
-            }
-            None => (String::new(), String::new(), known.resource.name.clone(), None),
-        };
-        Self {
-            state: v1::ResourceState::from(state).into(),
-            health: v1::Health::from(health).into(),
-            image,
-            workload,
-            restart_rule: rule,
-            restart_count: known.restart_count,
-            fingerprint,
-            observed_at: Some(to_timestamp(known.observed_at)),
-            r#ref: Some(known.resource.into()),
+pub fn resource(record: ResourceRecord) -> v1::Resource {
+    let ResourceRecord {
+        resource,
+        state,
+        health,
+        restart_count,
+        traits,
+        observed_at,
+        started_by_request_at: _,
+        run: _,
+        events: _,
+    } = record;
+    let (fingerprint, workload, details) = match traits {
+        Some(Traits { fingerprint, workload, capabilities: _, details }) => {
+            (fingerprint.to_string(), workload, Some(details))
         }
+        None => (String::new(), resource.name.clone(), None),
+    };
+    v1::Resource {
+        r#ref: Some(resource.into()),
+        state: v1::ResourceState::from(state).into(),
+        health: v1::Health::from(health).into(),
+        workload,
+        restart_count,
+        fingerprint,
+        observed_at: Some(to_timestamp(observed_at)),
+        details: details.map(|details| match details {
+            Details::Container(ContainerDetails { image, rule, stop_timeout_s }) => {
+                v1::resource::Details::Container(v1::ContainerDetails {
+                    image,
+                    restart_rule: Some(rule.into()),
+                    stop_timeout_s,
+                })
+            }
+        }),
     }
 }
 
 /// The event about a resource that changed.
-pub fn changed(known: &Known) -> v1::ResourceChanged {
-    let Told { state, fingerprint, started_by_request_at } = known.told();
+pub fn changed(known: &ResourceRecord) -> v1::ResourceChanged {
+    let Announced { state, fingerprint, started_by_request_at } = known.announced();
     let capabilities = known.traits.iter().flat_map(|traits| &traits.capabilities);
     v1::ResourceChanged {
         resource: Some(known.resource.clone().into()),

@@ -3,7 +3,7 @@
 //! table of templates.
 
 use overseer_model::{TemplateName, Timestamp};
-use overseer_provider_port::{Happening, Witness};
+use overseer_provider_port::{PlatformEvent, Witness};
 use overseer_templates::template;
 
 use crate::attempt::Acted;
@@ -35,7 +35,7 @@ impl Effect {
     }
 
     /// Whether the action helped, over the stabilization window.
-    pub fn verify(self, acted: &Acted, sight: &Sight, seen: &[Happening], now: Timestamp) -> Next<Verification> {
+    pub fn verify(self, acted: &Acted, sight: &Sight, seen: &[PlatformEvent], now: Timestamp) -> Next<Verification> {
         let judge = match self.verification {
             overseer_templates::Verification::StaysUp => verification::stays_up,
             overseer_templates::Verification::StaysDown => verification::stays_down,

@@ -78,7 +78,7 @@ impl Intake {
             (Sight::Unasked, None) => return Err(ApplyError::Peer(Box::new(Silent))),
         };
         let now = Timestamp::now();
-        let target = Target { fingerprint: snapshot.fingerprint, state: snapshot.witness.state };
+        let target = Target { fingerprint: snapshot.traits.fingerprint, state: snapshot.witness.state };
         match self.verifier.verify(ticket, target, now) {
             Ok(permit) => self.begin(event, permit, snapshot.witness, now).await,
             Err(refused) => self.decline(event, claims, refused.into()).await,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use overseer_model::{Source, Timestamp};
-use overseer_provider_port::{Happening, Observe, ObserveError, Snapshot};
+use overseer_provider_port::{ClockOffset, Observe, ObserveError, PlatformEvent, Snapshot};
 use overseer_runtime::{Dependency, Health};
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +18,7 @@ const DEPENDENCY: &str = "executor.docker";
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// Between two tries while the platform is away: the first, doubled each time, up to the last.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-/// Happenings of one target kept while it is watched; older ones are in the platform's own memory, or stale.
+/// PlatformEvents of one target kept while it is watched; older ones are in the platform's own memory, or stale.
 const KEPT: usize = 256;
 
 /// One look at a target.
@@ -39,7 +39,7 @@ pub enum Next<T> {
     Wait(Option<Timestamp>),
 }
 
-type Happenings = BoxStream<'static, Result<Happening, ObserveError>>;
+type PlatformEvents = BoxStream<'static, Result<PlatformEvent, ObserveError>>;
 
 #[derive(Clone)]
 pub struct Platform {
@@ -59,9 +59,14 @@ impl Platform {
         self.observe.source() == source
     }
 
+    /// How its clock differs from ours.
+    pub fn clock(&self) -> ClockOffset {
+        self.observe.clock()
+    }
+
     /// One look. Says why when the platform could not be asked.
     pub async fn look(&self, id: &str) -> (Sight, Option<ObserveError>) {
-        match self.ask(self.observe.look(id)).await {
+        match self.ask(self.observe.inspect(id)).await {
             Ok(Some(snapshot)) => (Sight::Seen(Box::new(snapshot)), None),
             Ok(None) => (Sight::Unasked, None),
             Err(ObserveError::NotFound { .. }) => (Sight::Gone, None),
@@ -69,14 +74,14 @@ impl Platform {
         }
     }
 
-    /// Looks at the target, lets `decide` judge it with what happened since `since`, and again at each happening and at
+    /// Looks at the target, lets `decide` judge it with what happened since `since` by the platform's clock, and again at each event and at
     /// the time that `decide` names, until it settles. `None` when `stop` fires first.
     pub async fn watch<T>(
         &self,
         id: &str,
         since: Timestamp,
         stop: &CancellationToken,
-        decide: impl FnMut(&Sight, &[Happening], Timestamp) -> Next<T> + Send,
+        decide: impl FnMut(&Sight, &[PlatformEvent], Timestamp) -> Next<T> + Send,
     ) -> Option<T> {
         tokio::select! {
             biased;
@@ -89,7 +94,7 @@ impl Platform {
         &self,
         id: &str,
         since: Timestamp,
-        mut decide: impl FnMut(&Sight, &[Happening], Timestamp) -> Next<T> + Send,
+        mut decide: impl FnMut(&Sight, &[PlatformEvent], Timestamp) -> Next<T> + Send,
     ) -> T {
         let mut live = VecDeque::new();
         let mut pause = BACKOFF.0;
@@ -108,7 +113,7 @@ impl Platform {
                 }
                 pause = BACKOFF.0;
                 match happens(&mut stream, id, until).await {
-                    Woken::Happened(happening) => keep(&mut live, happening),
+                    Woken::Happened(event) => keep(&mut live, event),
                     Woken::Due => {}
                     Woken::Ended => break,
                 }
@@ -119,13 +124,13 @@ impl Platform {
     }
 
     /// The target, and what the platform remembers of it; both or nothing.
-    async fn recall(&self, id: &str, since: Timestamp) -> (Sight, Vec<Happening>) {
+    async fn recall(&self, id: &str, since: Timestamp) -> (Sight, Vec<PlatformEvent>) {
         let (sight, _) = self.look(id).await;
         if sight == Sight::Unasked {
             return (sight, Vec::new());
         }
         // Asked after the look: what made the look's state is in it.
-        match self.ask(self.observe.history(id, since, Timestamp::now())).await {
+        match self.ask(self.observe.history(id, since, self.observe.clock().platform(Timestamp::now()))).await {
             Ok(Some(remembered)) => (sight, remembered),
             Err(ObserveError::NotFound { .. }) => (sight, Vec::new()),
             Ok(None) | Err(_) => (Sight::Unasked, Vec::new()),
@@ -169,51 +174,51 @@ impl Platform {
 }
 
 enum Woken {
-    Happened(Happening),
+    Happened(PlatformEvent),
     Due,
     Ended,
 }
 
-/// The next happening of the target, unless `until` comes before.
-async fn happens(stream: &mut Option<Happenings>, id: &str, until: Option<Timestamp>) -> Woken {
+/// The next event of the target, unless `until` comes before.
+async fn happens(stream: &mut Option<PlatformEvents>, id: &str, until: Option<Timestamp>) -> Woken {
     let due = async {
         match until {
             Some(until) => tokio::time::sleep(until.since(Timestamp::now())).await,
             None => std::future::pending().await,
         }
     };
-    let happening = async {
-        while let Some(Ok(happening)) = next(stream).await {
-            if happening.resource.id() == id {
-                return Woken::Happened(happening);
+    let event = async {
+        while let Some(Ok(event)) = next(stream).await {
+            if event.resource.id() == id {
+                return Woken::Happened(event);
             }
         }
         Woken::Ended
     };
     tokio::select! {
-        woken = happening => woken,
+        woken = event => woken,
         () = due => Woken::Due,
     }
 }
 
-async fn next(stream: &mut Option<Happenings>) -> Option<Result<Happening, ObserveError>> {
+async fn next(stream: &mut Option<PlatformEvents>) -> Option<Result<PlatformEvent, ObserveError>> {
     match stream {
         Some(stream) => stream.next().await,
         None => None,
     }
 }
 
-fn keep(live: &mut VecDeque<Happening>, happening: Happening) {
+fn keep(live: &mut VecDeque<PlatformEvent>, event: PlatformEvent) {
     if live.len() == KEPT {
         live.pop_front();
     }
-    live.push_back(happening);
+    live.push_back(event);
 }
 
 #[cfg(test)]
 pub mod fixtures {
     use overseer_model::{Digest, Fingerprint, Health, ResourceRef, RestartRule};
-    use overseer_provider_port::{Snapshot, Witness};
+    use overseer_provider_port::{ContainerDetails, Details, Snapshot, Traits, Witness};
 
     pub fn resource() -> ResourceRef {
         ResourceRef { key: "home/docker://local/c1".parse().unwrap(), name: "web".into() }
@@ -222,14 +227,19 @@ pub mod fixtures {
     pub fn snapshot(witness: Witness) -> Snapshot {
         Snapshot {
             resource: resource(),
-            fingerprint: Fingerprint(Digest::of(b"c1")),
-            image: "web:1".into(),
-            workload: "web".into(),
-            rule: RestartRule::Never,
+            traits: Traits {
+                fingerprint: Fingerprint(Digest::of(b"c1")),
+                workload: "web".into(),
+                capabilities: Vec::new(),
+                details: Details::Container(ContainerDetails {
+                    image: "web:1".into(),
+                    rule: RestartRule::Never,
+                    stop_timeout_s: None,
+                }),
+            },
             health: Health::Unchecked,
             witness,
             exit_code: None,
-            capabilities: Vec::new(),
         }
     }
 }

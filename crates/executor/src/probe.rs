@@ -12,15 +12,14 @@ use std::time::Duration;
 
 use overseer_model::{ResourceState, Timestamp};
 use overseer_provider_act::STOP_GRACE;
-use overseer_provider_port::{Happening, What, Witness};
+use overseer_provider_port::{PlatformEvent, PlatformEventKind, Witness};
 
 use crate::platform::{Next, Sight};
 
 /// Longest start of a program by an engine, and the end of one after its grace. Docker on an idle machine needs 0.3 s; a
 /// look at a container that is being started waits for the start to end, so the last look sees a slower one as well.
 const START_WITHIN: Duration = Duration::from_secs(5);
-/// Events this much older than the intent still count: the platform's clock may be behind ours. A clock further behind
-/// hides the event, which leads to doubt, never to a repetition.
+/// Events this much older than the intent still count: an offset between the clocks below half a second is not measured.
 pub const SKEW: Duration = Duration::from_secs(2);
 
 /// What reality says about an intent without an outcome.
@@ -33,7 +32,7 @@ pub enum Reality {
 
 /// How one kind of effect is told from what is seen: before, now, what happened since, and whether a call can still be on
 /// its way. `None` while it can and nothing is decided.
-pub type Judge = fn(&Witness, &Witness, &[Happening], Waiting) -> Option<Reality>;
+pub type Judge = fn(&Witness, &Witness, &[PlatformEvent], Waiting) -> Option<Reality>;
 
 /// Whether a call may still be on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +55,7 @@ impl Probe {
     }
 
     /// What one look says; `seen` is what happened to the target since the intent.
-    pub fn take(&mut self, sight: &Sight, seen: &[Happening], now: Timestamp) -> Next<Reality> {
+    pub fn take(&mut self, sight: &Sight, seen: &[PlatformEvent], now: Timestamp) -> Next<Reality> {
         let witness = match sight {
             Sight::Unasked => {
                 self.answering_since = None;
@@ -87,23 +86,23 @@ const fn may_run(state: ResourceState) -> bool {
     }
 }
 
-fn happened(seen: &[Happening], what: What) -> bool {
-    seen.iter().any(|happening| happening.what == what)
+fn happened(seen: &[PlatformEvent], kind: PlatformEventKind) -> bool {
+    seen.iter().any(|event| event.kind == kind)
 }
 
 /// Of a restart by request.
-pub fn restarted(before: &Witness, now: &Witness, seen: &[Happening], waiting: Waiting) -> Option<Reality> {
+pub fn restarted(before: &Witness, now: &Witness, seen: &[PlatformEvent], waiting: Waiting) -> Option<Reality> {
     let runs_anew = now.started_at != before.started_at;
-    if runs_anew && happened(seen, What::RestartRequested) {
+    if runs_anew && happened(seen, PlatformEventKind::RestartRequested) {
         return Some(Reality::Done { after: *now });
     }
     if waiting == Waiting::StillPossible {
         return None;
     }
-    let exited = seen.iter().any(|happening| matches!(happening.what, What::Exited { .. }));
+    let exited = seen.iter().any(|event| matches!(event.kind, PlatformEventKind::Exited { .. }));
     Some(if runs_anew {
         Reality::Unclear { why: "it runs anew, and the platform remembers no restart" }
-    } else if happened(seen, What::StopRequested) {
+    } else if happened(seen, PlatformEventKind::StopRequested) {
         Reality::Unclear { why: "it was stopped, and not started again" }
     } else if may_run(before.state) && !may_run(now.state) && !exited {
         Reality::Unclear { why: "it ended, and the platform does not remember how" }
@@ -113,7 +112,7 @@ pub fn restarted(before: &Witness, now: &Witness, seen: &[Happening], waiting: W
 }
 
 /// Of a start of what was down. Whoever else started it meanwhile brought about the same.
-pub fn started(before: &Witness, now: &Witness, _: &[Happening], waiting: Waiting) -> Option<Reality> {
+pub fn started(before: &Witness, now: &Witness, _: &[PlatformEvent], waiting: Waiting) -> Option<Reality> {
     match (now.started_at != before.started_at, waiting) {
         (true, Waiting::StillPossible | Waiting::Over) => Some(Reality::Done { after: *now }),
         (false, Waiting::StillPossible) => None,
@@ -122,8 +121,8 @@ pub fn started(before: &Witness, now: &Witness, _: &[Happening], waiting: Waitin
 }
 
 /// Of a stop of what ran.
-pub fn stopped(before: &Witness, now: &Witness, seen: &[Happening], waiting: Waiting) -> Option<Reality> {
-    let (asked, ended) = (happened(seen, What::StopRequested), !may_run(now.state));
+pub fn stopped(before: &Witness, now: &Witness, seen: &[PlatformEvent], waiting: Waiting) -> Option<Reality> {
+    let (asked, ended) = (happened(seen, PlatformEventKind::StopRequested), !may_run(now.state));
     let runs_anew = now.started_at != before.started_at;
     match (asked, ended, waiting) {
         (true, true, Waiting::StillPossible | Waiting::Over) => Some(Reality::Done { after: *now }),
@@ -150,33 +149,44 @@ mod tests {
     fn witness(state: ResourceState, started: i64) -> Witness {
         Witness { state, started_at: Some(at(started)), restart_count: 0 }
     }
-    fn happening(what: What) -> Happening {
-        Happening { resource: resource(), at: at(101), what }
+    fn event(kind: PlatformEventKind) -> PlatformEvent {
+        PlatformEvent { resource: resource(), at: at(101), kind }
     }
 
     #[test]
     fn reality_is_judged_by_the_run_first_and_by_memory_second() {
         use ResourceState::{Exited, Running};
-        let restart = [What::StopRequested, What::Exited { code: 0 }, What::Started, What::RestartRequested];
+        let restart = [
+            PlatformEventKind::StopRequested,
+            PlatformEventKind::Exited { code: 0 },
+            PlatformEventKind::Started,
+            PlatformEventKind::RestartRequested,
+        ];
         let done = |started| Some(Reality::Done { after: witness(Running, started) });
         let anew = Some(Reality::Unclear { why: "it runs anew, and the platform remembers no restart" });
         let stopped = Some(Reality::Unclear { why: "it was stopped, and not started again" });
         let not_done = Some(Reality::NotDone);
         // Before, now, what was heard; while waiting, at the last look.
-        type Case<'a> = (Witness, Witness, &'a [What], Option<Reality>, Option<Reality>);
+        type Case<'a> = (Witness, Witness, &'a [PlatformEventKind], Option<Reality>, Option<Reality>);
         let table: [Case<'_>; 8] = [
             (witness(Running, 1), witness(Running, 101), &restart, done(101), done(101)),
-            (witness(Exited, 1), witness(Running, 101), &[What::Started, What::RestartRequested], done(101), done(101)),
+            (
+                witness(Exited, 1),
+                witness(Running, 101),
+                &[PlatformEventKind::Started, PlatformEventKind::RestartRequested],
+                done(101),
+                done(101),
+            ),
             (witness(Exited, 1), witness(Exited, 1), &[], None, not_done.clone()),
             (witness(Running, 1), witness(Running, 1), &[], None, not_done.clone()),
             // A person restarted it just before our look at `before`.
-            (witness(Running, 1), witness(Running, 1), &[What::RestartRequested], None, not_done.clone()),
-            (witness(Running, 1), witness(Exited, 1), &[What::Exited { code: 1 }], None, not_done),
-            (witness(Running, 1), witness(Exited, 1), &[What::StopRequested], None, stopped),
+            (witness(Running, 1), witness(Running, 1), &[PlatformEventKind::RestartRequested], None, not_done.clone()),
+            (witness(Running, 1), witness(Exited, 1), &[PlatformEventKind::Exited { code: 1 }], None, not_done),
+            (witness(Running, 1), witness(Exited, 1), &[PlatformEventKind::StopRequested], None, stopped),
             (witness(Running, 1), witness(Running, 101), &[], None, anew),
         ];
         for (before, now, heard, waiting, last) in table {
-            let seen: Vec<_> = heard.iter().copied().map(happening).collect();
+            let seen: Vec<_> = heard.iter().copied().map(event).collect();
             assert_eq!(
                 restarted(&before, &now, &seen, Waiting::StillPossible),
                 waiting,
@@ -190,8 +200,8 @@ mod tests {
     fn a_start_is_told_by_the_run_and_a_stop_by_its_request() {
         use ResourceState::{Exited, Running};
         let (down, up, anew) = (witness(Exited, 1), witness(Running, 1), witness(Running, 101));
-        let over = |judge: Judge, before, now, heard: &[What]| {
-            let seen: Vec<_> = heard.iter().copied().map(happening).collect();
+        let over = |judge: Judge, before, now, heard: &[PlatformEventKind]| {
+            let seen: Vec<_> = heard.iter().copied().map(event).collect();
             judge(&before, &now, &seen, Waiting::Over)
         };
         assert_eq!(over(started, down, anew, &[]), Some(Reality::Done { after: anew }));
@@ -200,10 +210,12 @@ mod tests {
         assert_eq!(over(started, down, down, &[]), Some(Reality::NotDone));
         assert_eq!(started(&down, &down, &[], Waiting::StillPossible), None);
 
-        assert_eq!(over(stopped, up, down, &[What::StopRequested]), Some(Reality::Done { after: down }));
+        assert_eq!(over(stopped, up, down, &[PlatformEventKind::StopRequested]), Some(Reality::Done { after: down }));
         assert_eq!(over(stopped, up, up, &[]), Some(Reality::NotDone));
-        assert_eq!(stopped(&up, &up, &[happening(What::StopRequested)], Waiting::StillPossible), None);
-        for (now, heard) in [(down, &[][..]), (up, &[What::StopRequested]), (anew, &[What::StopRequested])] {
+        assert_eq!(stopped(&up, &up, &[event(PlatformEventKind::StopRequested)], Waiting::StillPossible), None);
+        for (now, heard) in
+            [(down, &[][..]), (up, &[PlatformEventKind::StopRequested]), (anew, &[PlatformEventKind::StopRequested])]
+        {
             assert!(matches!(over(stopped, up, now, heard), Some(Reality::Unclear { .. })), "{now:?} {heard:?}");
         }
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use overseer_model::{Health, ResourceState, Timestamp, Verdict};
-use overseer_provider_port::{Happening, What, Witness};
+use overseer_provider_port::{ClockOffset, PlatformEvent, PlatformEventKind, Witness};
 use serde::{Deserialize, Serialize};
 
 use crate::attempt::Acted;
@@ -52,15 +52,15 @@ pub struct Verification {
 }
 
 /// Since when an exit is a new one, at the platform's own time: the start of the run that the action made.
-pub fn since(acted: &Acted, skew: Duration) -> Timestamp {
-    acted.after.and_then(|after| after.started_at).unwrap_or(acted.at - skew)
+pub fn since(acted: &Acted, clock: ClockOffset, skew: Duration) -> Timestamp {
+    acted.after.and_then(|after| after.started_at).unwrap_or(clock.platform(acted.at) - skew)
 }
 
 /// What is checked after one kind of effect, by one look.
-pub type Judge = fn(&Acted, &Sight, &[Happening]) -> Vec<Check>;
+pub type Judge = fn(&Acted, &Sight, &[PlatformEvent]) -> Vec<Check>;
 
 /// Settled at the end of the window, or at once when it broke before.
-pub fn watch(judge: Judge, acted: &Acted, sight: &Sight, seen: &[Happening], now: Timestamp) -> Next<Verification> {
+pub fn watch(judge: Judge, acted: &Acted, sight: &Sight, seen: &[PlatformEvent], now: Timestamp) -> Next<Verification> {
     let window_ended = now >= acted.verify_until;
     let asked = *sight != Sight::Unasked;
     let given_up = acted.verify_until + ASK_UNTIL;
@@ -93,14 +93,14 @@ fn verdict_of(checks: Vec<Check>, acted: &Acted, now: Timestamp) -> Verification
 }
 
 /// After a start or a restart: the run goes on.
-pub fn stays_up(acted: &Acted, sight: &Sight, seen: &[Happening]) -> Vec<Check> {
+pub fn stays_up(acted: &Acted, sight: &Sight, seen: &[PlatformEvent]) -> Vec<Check> {
     let mut checks = vec![running(sight), no_new_exit(acted.after.as_ref(), sight, seen)];
     checks.extend(healthy(sight));
     checks
 }
 
 /// After a stop: nothing runs.
-pub fn stays_down(acted: &Acted, sight: &Sight, _: &[Happening]) -> Vec<Check> {
+pub fn stays_down(acted: &Acted, sight: &Sight, _: &[PlatformEvent]) -> Vec<Check> {
     vec![down(sight), no_new_start(acted.after.as_ref(), sight)]
 }
 
@@ -151,8 +151,8 @@ fn running(sight: &Sight) -> Check {
     Check { name: CheckName::Running, verdict, detail: detail.to_owned() }
 }
 
-fn no_new_exit(after: Option<&Witness>, sight: &Sight, seen: &[Happening]) -> Check {
-    let exit = after.and_then(|after| seen.iter().find_map(|happening| exit_of_this_run(after, happening)));
+fn no_new_exit(after: Option<&Witness>, sight: &Sight, seen: &[PlatformEvent]) -> Check {
+    let exit = after.and_then(|after| seen.iter().find_map(|event| exit_of_this_run(after, event)));
     let check = |verdict, detail: &str| Check { name: CheckName::NoNewExit, verdict, detail: detail.to_owned() };
     match (after, exit, sight) {
         (_, Some(code), _) => check(Verdict::Failed, &format!("it ended again with code {code}")),
@@ -170,20 +170,20 @@ fn no_new_exit(after: Option<&Witness>, sight: &Sight, seen: &[Happening]) -> Ch
 }
 
 /// The code of an exit after the start of the run that the action made; the exit that the action itself caused is older.
-fn exit_of_this_run(after: &Witness, happening: &Happening) -> Option<i32> {
-    let this_run = after.started_at.is_none_or(|started| happening.at >= started);
-    match happening.what {
-        What::Exited { code } => Some(code).filter(|_| this_run),
-        What::Created
-        | What::Started
-        | What::StopRequested
-        | What::RestartRequested
-        | What::OomKilled
-        | What::Paused
-        | What::Unpaused
-        | What::Health(_)
-        | What::Renamed
-        | What::Removed => None,
+fn exit_of_this_run(after: &Witness, event: &PlatformEvent) -> Option<i32> {
+    let this_run = after.started_at.is_none_or(|started| event.at >= started);
+    match event.kind {
+        PlatformEventKind::Exited { code } => Some(code).filter(|_| this_run),
+        PlatformEventKind::Created
+        | PlatformEventKind::Started
+        | PlatformEventKind::StopRequested
+        | PlatformEventKind::RestartRequested
+        | PlatformEventKind::OomKilled
+        | PlatformEventKind::Paused
+        | PlatformEventKind::Unpaused
+        | PlatformEventKind::Health(_)
+        | PlatformEventKind::Renamed
+        | PlatformEventKind::Removed => None,
     }
 }
 
@@ -218,15 +218,15 @@ mod tests {
         snapshot.health = health;
         Sight::Seen(Box::new(snapshot))
     }
-    fn exit(seconds: i64) -> Happening {
-        Happening { resource: resource(), at: at(seconds), what: What::Exited { code: 1 } }
+    fn exit(seconds: i64) -> PlatformEvent {
+        PlatformEvent { resource: resource(), at: at(seconds), kind: PlatformEventKind::Exited { code: 1 } }
     }
 
     #[test]
     fn the_verdict_follows_from_the_last_look_and_what_happened() {
         use ResourceState::{Exited, Paused, Restarting, Running, Unknown};
         use Verdict::{Failed, Inconclusive, Passed};
-        let table: [(Sight, Vec<Happening>, Verdict); 14] = [
+        let table: [(Sight, Vec<PlatformEvent>, Verdict); 14] = [
             (seen(Running, 99, 0, Health::Unchecked), vec![], Passed),
             (seen(Running, 99, 0, Health::Healthy), vec![], Passed),
             (seen(Running, 99, 0, Health::Starting), vec![], Inconclusive),
@@ -243,11 +243,11 @@ mod tests {
             (Sight::Gone, vec![], Failed),
             (Sight::Unasked, vec![], Inconclusive),
         ];
-        for (sight, happenings, expected) in table {
+        for (sight, events, expected) in table {
             assert_eq!(
-                verdict_of(stays_up(&acted(), &sight, &happenings), &acted(), at(120)).verdict,
+                verdict_of(stays_up(&acted(), &sight, &events), &acted(), at(120)).verdict,
                 expected,
-                "{sight:?} {happenings:?}"
+                "{sight:?} {events:?}"
             );
         }
     }
@@ -276,11 +276,11 @@ mod tests {
 
     #[test]
     fn an_exit_ends_the_window_at_once_and_nothing_else_does() {
-        let settled =
-            |sight: &Sight, happenings: &[Happening], now| match watch(stays_up, &acted(), sight, happenings, now) {
-                Next::Settled(verification) => Ok(verification.verdict),
-                Next::Wait(until) => Err(until),
-            };
+        let settled = |sight: &Sight, events: &[PlatformEvent], now| match watch(stays_up, &acted(), sight, events, now)
+        {
+            Next::Settled(verification) => Ok(verification.verdict),
+            Next::Wait(until) => Err(until),
+        };
         let runs = seen(ResourceState::Running, 99, 0, Health::Unchecked);
         let unhealthy = seen(ResourceState::Running, 99, 0, Health::Unhealthy);
         assert_eq!(settled(&runs, &[], at(101)), Err(Some(at(120))));

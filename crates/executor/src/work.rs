@@ -123,7 +123,7 @@ impl Worker {
     /// `None` when the process ends first.
     async fn probe(&self, attempt: &Attempt) -> Option<Finding> {
         let mut probe = attempt.effect().probe(attempt.before, attempt.act_by);
-        let since = attempt.intent_at - SKEW;
+        let since = self.platform.clock().platform(attempt.intent_at) - SKEW;
         let decide = |sight: &Sight, seen: &[_], now| probe.take(sight, seen, now);
         let reality = self.platform.watch(attempt.target().id(), since, &self.stop, decide).await?;
         Some(match reality {
@@ -135,7 +135,7 @@ impl Worker {
 
     /// `None` when the process ends first.
     async fn verify(&self, attempt: &Attempt, acted: &Acted) -> Option<Finding> {
-        let since = verification::since(acted, SKEW);
+        let since = verification::since(acted, self.platform.clock(), SKEW);
         let effect = attempt.effect();
         let decide = |sight: &Sight, seen: &[_], now| effect.verify(acted, sight, seen, now);
         self.platform.watch(attempt.target().id(), since, &self.stop, decide).await.map(Finding::Judged)

@@ -407,7 +407,10 @@ pub fn resources(answer: &Answer) -> anyhow::Result<String> {
                 word(resource.state().as_str_name(), "RESOURCE_STATE_"),
                 word(resource.health().as_str_name(), "HEALTH_"),
                 resource.restart_count.to_string(),
-                resource.image.clone(),
+                match &resource.details {
+                    Some(pb::resource::Details::Container(container)) => container.image.clone(),
+                    None => String::new(),
+                },
                 time(resource.observed_at),
             ]
         })

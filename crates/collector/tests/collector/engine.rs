@@ -177,7 +177,8 @@ async fn reads_the_inventory(collector: &Collector, id: &str, published: &Publis
             .unwrap();
         let resource = resource.into_inner();
         assert_eq!(resource.state(), v1::ResourceState::Exited);
-        (resource.restart_count == 3).then_some(resource.restart_rule)
+        let container = resource.details.map(|v1::resource::Details::Container(container)| container);
+        (resource.restart_count == 3).then_some(container?.restart_rule)
     })
     .await;
     let expected = v1::restart_rule::Rule::OnFailure(v1::OnFailure { most_restarts: 3 });

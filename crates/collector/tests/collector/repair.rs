@@ -12,7 +12,9 @@ use overseer_model::{
     Digest, EventKind, Fingerprint, Health, Instance, Observation, Provider, ResourceRef, ResourceState, RestartRule,
     ServiceName, Source, Timestamp,
 };
-use overseer_provider_port::{Happening, NotFound, Observe, ObserveError, Snapshot, Witness};
+use overseer_provider_port::{
+    ClockOffset, ContainerDetails, Details, NotFound, Observe, ObserveError, PlatformEvent, Snapshot, Traits, Witness,
+};
 use overseer_runtime::{Base, Peers, Relay, Secret, run_until_stopped};
 use overseer_storage::{Db, Durability, Location};
 use overseer_testkit::until;
@@ -44,6 +46,9 @@ impl Observe for Platform {
             LazyLock::new(|| Source { provider: Provider::Docker, instance: Instance::default() });
         &SOURCE
     }
+    fn clock(&self) -> ClockOffset {
+        ClockOffset::default()
+    }
     async fn list(&self) -> Result<Vec<Snapshot>, ObserveError> {
         self.with(|state| {
             if state.partial {
@@ -53,17 +58,17 @@ impl Observe for Platform {
             Ok(state.there.clone())
         })
     }
-    async fn look(&self, id: &str) -> Result<Snapshot, ObserveError> {
+    async fn inspect(&self, id: &str) -> Result<Snapshot, ObserveError> {
         let found = self.with(|state| state.there.iter().find(|one| one.resource.id() == id).cloned());
         found.ok_or(ObserveError::NotFound { what: NotFound::Container })
     }
     async fn follow(
         &self,
         _: Option<Timestamp>,
-    ) -> Result<BoxStream<'static, Result<Happening, ObserveError>>, ObserveError> {
+    ) -> Result<BoxStream<'static, Result<PlatformEvent, ObserveError>>, ObserveError> {
         Ok(stream::pending().boxed())
     }
-    async fn history(&self, _: &str, _: Timestamp, _: Timestamp) -> Result<Vec<Happening>, ObserveError> {
+    async fn history(&self, _: &str, _: Timestamp, _: Timestamp) -> Result<Vec<PlatformEvent>, ObserveError> {
         Ok(vec![])
     }
 }
@@ -71,10 +76,16 @@ impl Observe for Platform {
 fn running(id: &str) -> Snapshot {
     Snapshot {
         resource: ResourceRef { key: format!("home/docker://local/{id}").parse().unwrap(), name: id.into() },
-        fingerprint: Fingerprint(Digest::of(id.as_bytes())),
-        image: "shop:1".into(),
-        workload: id.into(),
-        rule: RestartRule::Never,
+        traits: Traits {
+            fingerprint: Fingerprint(Digest::of(id.as_bytes())),
+            workload: id.into(),
+            capabilities: Vec::new(),
+            details: Details::Container(ContainerDetails {
+                image: "shop:1".into(),
+                rule: RestartRule::Never,
+                stop_timeout_s: None,
+            }),
+        },
         health: Health::Unchecked,
         witness: Witness {
             state: ResourceState::Running,
@@ -82,7 +93,6 @@ fn running(id: &str) -> Snapshot {
             restart_count: 0,
         },
         exit_code: None,
-        capabilities: Vec::new(),
     }
 }
 

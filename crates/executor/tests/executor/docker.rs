@@ -31,7 +31,7 @@ impl Engine {
         let plan = CrashPlan { crashes, restart_policy: "no" };
         let container = self.docker.crashing_container(name, plan).await;
         let exited = until("the crash", SOON, async || {
-            let snapshot = self.observe.look(&container.id).await.unwrap();
+            let snapshot = self.observe.inspect(&container.id).await.unwrap();
             (snapshot.witness.state == overseer_model::ResourceState::Exited).then_some(snapshot)
         });
         let snapshot = exited.await;
@@ -40,7 +40,7 @@ impl Engine {
 }
 
 fn ticket_for(snapshot: &Snapshot) -> Claims {
-    claims(snapshot.resource.clone(), snapshot.fingerprint)
+    claims(snapshot.resource.clone(), snapshot.traits.fingerprint)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -59,7 +59,7 @@ async fn restarts_a_crashed_container_once_and_verifies_what_becomes_of_it() {
     assert_eq!((mends.starts(), never.starts()), (2, 2));
 
     stage.dispatch(&mended).await;
-    let running = engine.observe.look(&mends.id).await.unwrap();
+    let running = engine.observe.inspect(&mends.id).await.unwrap();
     let again = ticket_for(&running);
     stage.dispatch(&again).await;
     let verified: v1::StepVerified = stage.heard(&again).await;
@@ -85,7 +85,7 @@ async fn acts_nothing_on_bad_tickets() {
         stage.dispatch(claims).await;
     }
     assert_eq!(container.starts(), 1);
-    assert_eq!(engine.observe.look(&container.id).await.unwrap().witness, snapshot.witness);
+    assert_eq!(engine.observe.inspect(&container.id).await.unwrap().witness, snapshot.witness);
     process.stop().await;
 }
 
@@ -115,7 +115,7 @@ async fn finds_the_restart_that_the_engine_finished_after_the_crash() {
     // It takes no notice of SIGTERM, so that its restart lasts the whole grace.
     let program = "trap '' TERM; while :; do sleep 3600; done";
     let id = engine.docker.run(&["run", "--detach", "busybox:local", "sh", "-c", program]).await;
-    let claims = ticket_for(&engine.observe.look(&id).await.unwrap());
+    let claims = ticket_for(&engine.observe.inspect(&id).await.unwrap());
     stage.dispatch(&claims).await;
     events.wait_for(&id, "kill", SOON).await;
     process.kill().await;

@@ -13,7 +13,10 @@ use overseer_model::{
 };
 use overseer_permit::Permit;
 use overseer_provider_act::{Act, ActError};
-use overseer_provider_port::{Happening, NotFound, Observe, ObserveError, Snapshot, What, Witness};
+use overseer_provider_port::{
+    ClockOffset, ContainerDetails, Details, NotFound, Observe, ObserveError, PlatformEvent, PlatformEventKind,
+    Snapshot, Traits, Witness,
+};
 use tokio::sync::broadcast;
 
 /// What the next call to act does.
@@ -41,7 +44,7 @@ const HANGING: i64 = -1;
 pub struct World {
     source: Source,
     inner: Mutex<Inner>,
-    happenings: broadcast::Sender<Happening>,
+    events: broadcast::Sender<PlatformEvent>,
     changed: tokio::sync::watch::Sender<()>,
     /// Passings of [`World::gate`] until one hangs; none left, none hangs.
     gates: AtomicI64,
@@ -51,7 +54,7 @@ struct Inner {
     away: bool,
     script: Script,
     targets: HashMap<String, Target>,
-    memory: Vec<Happening>,
+    memory: Vec<PlatformEvent>,
     /// The ids acted on, in order.
     effects: Vec<String>,
 }
@@ -86,7 +89,7 @@ impl World {
         Arc::new(Self {
             source: target("c1").source().clone(),
             inner: Mutex::new(Inner { away: false, script: Script::Works, targets, memory: vec![], effects: vec![] }),
-            happenings: broadcast::Sender::new(1000),
+            events: broadcast::Sender::new(1000),
             changed: tokio::sync::watch::Sender::new(()),
             gates: AtomicI64::new(0),
         })
@@ -139,13 +142,13 @@ impl World {
     }
     pub fn exit(&self, id: &str) {
         self.inner.lock().unwrap().targets.get_mut(id).unwrap().witness.state = ResourceState::Exited;
-        self.tell(id, What::Exited { code: 1 });
+        self.tell(id, PlatformEventKind::Exited { code: 1 });
     }
 
-    fn tell(&self, id: &str, what: What) {
-        let happening = Happening { resource: target(id), at: Timestamp::now(), what };
-        self.inner.lock().unwrap().memory.push(happening.clone());
-        let _nobody_listens = self.happenings.send(happening);
+    fn tell(&self, id: &str, kind: PlatformEventKind) {
+        let event = PlatformEvent { resource: target(id), at: Timestamp::now(), kind };
+        self.inner.lock().unwrap().memory.push(event.clone());
+        let _nobody_listens = self.events.send(event);
     }
 
     fn restart(&self, id: &str) {
@@ -156,8 +159,8 @@ impl World {
             target.witness.state = ResourceState::Running;
             target.witness.started_at = Some(Timestamp::now());
         }
-        self.tell(id, What::Started);
-        self.tell(id, What::RestartRequested);
+        self.tell(id, PlatformEventKind::Started);
+        self.tell(id, PlatformEventKind::RestartRequested);
     }
 
     fn stop(&self, id: &str) {
@@ -166,8 +169,8 @@ impl World {
             inner.effects.push(id.to_owned());
             inner.targets.get_mut(id).unwrap().witness.state = ResourceState::Exited;
         }
-        self.tell(id, What::StopRequested);
-        self.tell(id, What::Exited { code: 0 });
+        self.tell(id, PlatformEventKind::StopRequested);
+        self.tell(id, PlatformEventKind::Exited { code: 0 });
     }
 
     fn ask(&self) -> Result<std::sync::MutexGuard<'_, Inner>, ObserveError> {
@@ -183,14 +186,19 @@ fn away() -> ObserveError {
 fn snapshot(id: &str, of: &Target) -> Snapshot {
     Snapshot {
         resource: target(id),
-        fingerprint: fingerprint(id, of.made),
-        image: "web:1".into(),
-        workload: id.to_owned(),
-        rule: RestartRule::Never,
+        traits: Traits {
+            fingerprint: fingerprint(id, of.made),
+            workload: id.to_owned(),
+            capabilities: vec![Capability::Restart],
+            details: Details::Container(ContainerDetails {
+                image: "web:1".into(),
+                rule: RestartRule::Never,
+                stop_timeout_s: None,
+            }),
+        },
         health: of.health,
         witness: of.witness,
         exit_code: None,
-        capabilities: vec![Capability::Restart],
     }
 }
 
@@ -199,11 +207,14 @@ impl Observe for World {
     fn source(&self) -> &Source {
         &self.source
     }
+    fn clock(&self) -> ClockOffset {
+        ClockOffset::default()
+    }
     async fn list(&self) -> Result<Vec<Snapshot>, ObserveError> {
         let inner = self.ask()?;
         Ok(inner.targets.iter().map(|(id, target)| snapshot(id, target)).collect())
     }
-    async fn look(&self, id: &str) -> Result<Snapshot, ObserveError> {
+    async fn inspect(&self, id: &str) -> Result<Snapshot, ObserveError> {
         self.gate().await;
         let inner = self.ask()?;
         let target = inner.targets.get(id).ok_or(ObserveError::NotFound { what: NotFound::Container })?;
@@ -212,29 +223,29 @@ impl Observe for World {
     async fn follow(
         &self,
         since: Option<Timestamp>,
-    ) -> Result<BoxStream<'static, Result<Happening, ObserveError>>, ObserveError> {
+    ) -> Result<BoxStream<'static, Result<PlatformEvent, ObserveError>>, ObserveError> {
         assert!(since.is_none(), "the executor follows from now on");
         drop(self.ask()?);
-        let (mut happenings, mut changed) = (self.happenings.subscribe(), self.changed.subscribe());
+        let (mut events, mut changed) = (self.events.subscribe(), self.changed.subscribe());
         let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
         tokio::spawn(async move {
             loop {
                 tokio::select! {
-                    Ok(happening) = happenings.recv() => if sender.send(Ok(happening)).is_err() { return },
+                    Ok(event) = events.recv() => if sender.send(Ok(event)).is_err() { return },
                     _ = changed.changed() => return,
                     () = sender.closed() => return,
                 }
             }
         });
         let next = |mut receiver: tokio::sync::mpsc::UnboundedReceiver<_>| async move {
-            receiver.recv().await.map(|happening| (happening, receiver))
+            receiver.recv().await.map(|event| (event, receiver))
         };
         Ok(futures::stream::unfold(receiver, next).boxed())
     }
-    async fn history(&self, id: &str, from: Timestamp, until: Timestamp) -> Result<Vec<Happening>, ObserveError> {
+    async fn history(&self, id: &str, from: Timestamp, until: Timestamp) -> Result<Vec<PlatformEvent>, ObserveError> {
         self.gate().await;
         let inner = self.ask()?;
-        let of_it = |happening: &&Happening| happening.resource.id() == id && (from..=until).contains(&happening.at);
+        let of_it = |event: &&PlatformEvent| event.resource.id() == id && (from..=until).contains(&event.at);
         Ok(inner.memory.iter().filter(of_it).cloned().collect())
     }
 }

@@ -1,4 +1,4 @@
-//! Docker as a platform that is looked at: every container from list and inspect, what the engine's event stream says, and
+//! Docker as a platform that is observed: every container from list and inspect, what the engine's event stream says, and
 //! the containers' logs. It only reads. Environment values, command lines and mounts are in no type of ours.
 //!
 //! Every call has a deadline but the event stream, which is meant to stay open. A client that failed is thrown away and
@@ -6,13 +6,15 @@
 //! memory; what is kept of them is bounded.
 
 mod connect;
-mod happening;
+mod event;
 mod logs;
 mod snapshot;
 mod time;
+mod track;
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,9 +24,10 @@ use bollard::errors::Error;
 use bollard::query_parameters::{EventsOptions, EventsOptionsBuilder, ListContainersOptionsBuilder};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use overseer_model::{Instance, Provider, Site, Source, Timestamp};
-use overseer_provider_port::{Happening, NotFound, Observe, ObserveError, Snapshot};
+use overseer_provider_port::{ClockOffset, NotFound, Observe, ObserveError, PlatformEvent, Snapshot};
 
 pub use connect::{BadHost, Host, connect, is_id};
+pub use track::Containers;
 
 /// Longest name, image or label that is kept, in characters.
 pub(crate) const NAME: usize = 255;
@@ -41,6 +44,8 @@ pub struct DockerObserve {
     source: Source,
     site: Site,
     client: Mutex<Option<Docker>>,
+    /// Of the engine's clock, in microseconds.
+    clock: AtomicI64,
 }
 
 impl DockerObserve {
@@ -51,7 +56,7 @@ impl DockerObserve {
     /// When `host` is not an address of an engine.
     pub fn new(host: &str, instance: Instance, site: Site) -> Result<Self, BadHost> {
         let source = Source { provider: Provider::Docker, instance };
-        Ok(Self { host: host.parse()?, source, site, client: Mutex::default() })
+        Ok(Self { host: host.parse()?, source, site, client: Mutex::default(), clock: AtomicI64::default() })
     }
 
     async fn client(&self) -> Result<Docker, ObserveError> {
@@ -82,28 +87,37 @@ impl DockerObserve {
         }
     }
 
-    async fn inspect(&self, client: &Docker, id: &str) -> Result<Snapshot, ObserveError> {
+    async fn inspected(&self, client: &Docker, id: &str) -> Result<Snapshot, ObserveError> {
         let answer = self.timed(client.inspect_container(id, None)).await?;
         snapshot::read(answer, &self.source, &self.site)
     }
 
-    /// The engine's own clock, which its events are stamped with; ours may differ when it is on another machine.
+    /// The engine's own clock, which its events are stamped with; ours may differ when it is on another machine. Keeps the
+    /// offset.
     async fn engine_time(&self, client: &Docker) -> Result<Timestamp, ObserveError> {
+        let sent = Timestamp::now();
         let info = self.timed(client.info()).await?;
-        info.system_time.as_deref().and_then(time::read).ok_or(ObserveError::Partial { field: "SystemTime" })
+        let engine =
+            info.system_time.as_deref().and_then(time::read).ok_or(ObserveError::Partial { field: "SystemTime" })?;
+        let offset = ClockOffset::measured(sent, engine, Timestamp::now());
+        if self.clock.swap(offset.micros(), Ordering::Relaxed) != offset.micros() {
+            let offset_ms = offset.micros() / 1_000;
+            tracing::info!(instance = %self.source.instance, offset_ms, "clock offset of the engine changed");
+        }
+        Ok(engine)
     }
 
     /// What the events mean, without those that mean nothing here or cannot be parsed: one of those would come again after
     /// each reconnection, and the listing repairs what it said.
-    fn happenings(
+    fn platform_events(
         &self,
         client: &Docker,
         options: EventsOptions,
-    ) -> impl futures::Stream<Item = Result<Happening, Error>> + Send + use<> {
+    ) -> impl futures::Stream<Item = Result<PlatformEvent, Error>> + Send + use<> {
         let (source, site) = (self.source.clone(), self.site.clone());
         client.events(Some(options)).filter_map(move |event| {
             let read = match event {
-                Ok(event) => happening::read(event, &source, &site).map(Ok),
+                Ok(event) => event::read(event, &source, &site).map(Ok),
                 Err(Error::JsonDataError { .. } | Error::JsonSerdeError { .. }) => {
                     tracing::warn!("an event of the engine cannot be parsed; the next listing makes up for it");
                     None
@@ -121,8 +135,13 @@ impl Observe for DockerObserve {
         &self.source
     }
 
+    fn clock(&self) -> ClockOffset {
+        ClockOffset::from_micros(self.clock.load(Ordering::Relaxed))
+    }
+
     async fn list(&self) -> Result<Vec<Snapshot>, ObserveError> {
         let client = self.client().await?;
+        self.engine_time(&client).await?;
         let options = ListContainersOptionsBuilder::default().all(true).build();
         let summaries = self.timed(client.list_containers(Some(options))).await?;
         let ids = summaries.into_iter().map(|summary| summary.id.ok_or(ObserveError::Partial { field: "Id" }));
@@ -130,7 +149,7 @@ impl Observe for DockerObserve {
         let client = &client;
         stream::iter(ids)
             .map(|id| async move {
-                match self.inspect(client, &id).await {
+                match self.inspected(client, &id).await {
                     Ok(snapshot) => Ok(Some(snapshot)),
                     // It was removed since the list was made.
                     Err(ObserveError::NotFound { .. }) => Ok(None),
@@ -143,30 +162,30 @@ impl Observe for DockerObserve {
             .await
     }
 
-    async fn look(&self, id: &str) -> Result<Snapshot, ObserveError> {
+    async fn inspect(&self, id: &str) -> Result<Snapshot, ObserveError> {
         if !is_id(id) {
             return Err(ObserveError::NotFound { what: NotFound::Container });
         }
         let client = self.client().await?;
-        self.inspect(&client, id).await
+        self.inspected(&client, id).await
     }
 
     async fn follow(
         &self,
         since: Option<Timestamp>,
-    ) -> Result<BoxStream<'static, Result<Happening, ObserveError>>, ObserveError> {
+    ) -> Result<BoxStream<'static, Result<PlatformEvent, ObserveError>>, ObserveError> {
         let client = self.client().await?;
         // The request goes out when the stream is first asked, so "from now on" has to be said by the engine's clock.
         let now = self.engine_time(&client).await?;
         let options = events_of_containers(HashMap::new()).since(&time::write(since.unwrap_or(now))).build();
         let place = self.host.to_string();
         Ok(self
-            .happenings(&client, options)
+            .platform_events(&client, options)
             .map_err(move |source| ObserveError::Unreachable { place: place.clone(), source: Box::new(source) })
             .boxed())
     }
 
-    async fn history(&self, id: &str, from: Timestamp, until: Timestamp) -> Result<Vec<Happening>, ObserveError> {
+    async fn history(&self, id: &str, from: Timestamp, until: Timestamp) -> Result<Vec<PlatformEvent>, ObserveError> {
         let client = self.client().await?;
         // The engine would wait for an end that lies in its future.
         let until = until.min(self.engine_time(&client).await?);
@@ -176,7 +195,7 @@ impl Observe for DockerObserve {
         }
         let only = HashMap::from([("container", vec![id])]);
         let options = events_of_containers(only).since(&time::write(from)).until(&time::write(until)).build();
-        self.timed(self.happenings(&client, options).try_collect()).await
+        self.timed(self.platform_events(&client, options).try_collect()).await
     }
 }
 

@@ -11,7 +11,7 @@ use overseer_model::{
     Capability, Digest, Fingerprint, Health, ResourceKey, ResourceKind, ResourceRef, ResourceState, RestartRule, Site,
     Source, Uri, plain,
 };
-use overseer_provider_port::{ObserveError, Snapshot, Witness};
+use overseer_provider_port::{ContainerDetails, Details, ObserveError, Snapshot, Traits, Witness};
 
 use crate::NAME;
 use crate::time;
@@ -42,16 +42,22 @@ pub(crate) fn read(answer: ContainerInspectResponse, source: &Source, site: &Sit
         started_at: state.started_at.as_deref().and_then(time::read),
         restart_count: u32::try_from(needed(restart_count, "RestartCount")?).unwrap_or(0),
     };
-    Ok(Snapshot {
-        workload: workload(config.labels.as_ref(), &name),
-        resource: ResourceRef { key: needed(key(&id, source, site), "Id")?, name },
-        fingerprint,
+    let container = ContainerDetails {
         image: plain(&config.image.unwrap_or(image_id), NAME),
         rule: rule(needed(host_config, "HostConfig")?.restart_policy),
+        stop_timeout_s: config.stop_timeout.and_then(|seconds| u32::try_from(seconds).ok()),
+    };
+    Ok(Snapshot {
+        traits: Traits {
+            fingerprint,
+            workload: workload(config.labels.as_ref(), &name),
+            capabilities: CAPABILITIES.to_vec(),
+            details: Details::Container(container),
+        },
+        resource: ResourceRef { key: needed(key(&id, source, site), "Id")?, name },
         health: health(&state),
         exit_code: exit_code(&state, witness)?,
         witness,
-        capabilities: CAPABILITIES.to_vec(),
     })
 }
 
@@ -133,7 +139,11 @@ mod tests {
                 ..Default::default()
             }),
             host_config: Some(HostConfig::default()),
-            config: Some(ContainerConfig { image: Some("shop:1".into()), ..Default::default() }),
+            config: Some(ContainerConfig {
+                image: Some("shop:1".into()),
+                stop_timeout: Some(100),
+                ..Default::default()
+            }),
             ..Default::default()
         }
     }
@@ -144,18 +154,25 @@ mod tests {
     fn snapshot(answer: ContainerInspectResponse) -> Snapshot {
         read_at_home(answer).unwrap()
     }
+    fn container(snapshot: &Snapshot) -> &ContainerDetails {
+        match &snapshot.traits.details {
+            Details::Container(container) => container,
+        }
+    }
 
     #[test]
     fn reads_what_is_needed_and_bounds_text() {
         let seen = snapshot(answer(Status::EXITED));
         assert_eq!(seen.resource.key.to_string(), "home/docker://nas/c1");
-        assert_eq!((seen.resource.name.as_str(), seen.workload.as_str()), ("we\u{fffd}b", "we\u{fffd}b"));
+        assert_eq!((seen.resource.name.as_str(), seen.traits.workload.as_str()), ("we\u{fffd}b", "we\u{fffd}b"));
         assert_eq!((seen.witness.state, seen.exit_code), (ResourceState::Exited, Some(137)));
-        assert_eq!((seen.image.as_str(), seen.rule, seen.health), ("shop:1", RestartRule::Never, Health::Unchecked));
+        let ContainerDetails { image, rule, stop_timeout_s } = container(&seen);
+        assert_eq!((image.as_str(), *rule, *stop_timeout_s), ("shop:1", RestartRule::Never, Some(100)));
+        assert_eq!(seen.health, Health::Unchecked);
         assert_eq!(snapshot(answer(Status::RUNNING)).exit_code, None);
         let mut recreated = answer(Status::EXITED);
         recreated.image = Some("sha256:2".into());
-        assert_ne!(snapshot(recreated).fingerprint, seen.fingerprint);
+        assert_ne!(snapshot(recreated).traits.fingerprint, seen.traits.fingerprint);
     }
 
     #[test]
@@ -184,8 +201,8 @@ mod tests {
         let policy = |name, most| Some(RestartPolicy { name: Some(name), maximum_retry_count: Some(most) });
         one.host_config.as_mut().unwrap().restart_policy = policy(RestartPolicyNameEnum::ON_FAILURE, 3);
         let seen = snapshot(one);
-        assert_eq!((seen.workload.as_str(), seen.health), ("shop/web", Health::Unhealthy));
-        assert_eq!(seen.rule, RestartRule::OnFailure { most: Some(3) });
+        assert_eq!((seen.traits.workload.as_str(), seen.health), ("shop/web", Health::Unhealthy));
+        assert_eq!(container(&seen).rule, RestartRule::OnFailure { most: Some(3) });
         assert_eq!(rule(policy(RestartPolicyNameEnum::ON_FAILURE, 0)), RestartRule::OnFailure { most: None });
         assert_eq!(rule(policy(RestartPolicyNameEnum::UNLESS_STOPPED, 0)), RestartRule::UnlessStopped);
     }

@@ -1,44 +1,44 @@
-//! From the engine's event to a [`Happening`]; `None` for what means nothing here.
+//! From the engine's event to a [`PlatformEvent`]; `None` for what means nothing here.
 
 use std::collections::HashMap;
 
 use bollard::models::{EventActor, EventMessage};
 use overseer_model::{Health, ResourceRef, Site, Source, Timestamp, plain};
-use overseer_provider_port::{Happening, What};
+use overseer_provider_port::{PlatformEvent, PlatformEventKind};
 
 use crate::{NAME, snapshot};
 
-pub(crate) fn read(event: EventMessage, source: &Source, site: &Site) -> Option<Happening> {
+pub(crate) fn read(event: EventMessage, source: &Source, site: &Site) -> Option<PlatformEvent> {
     let EventMessage { typ: _, action, actor, scope: _, time, time_nano } = event;
     let EventActor { id, attributes } = actor?;
     let attributes = attributes.unwrap_or_default();
-    let what = what(&action?, &attributes)?;
+    let kind = kind(&action?, &attributes)?;
     let micros = time_nano.map(|nanos| nanos.div_euclid(1_000)).or(time.map(|s| s.saturating_mul(1_000_000)))?;
     let name = attributes.get("name").map(|name| plain(name.trim_start_matches('/'), NAME)).unwrap_or_default();
     let resource = ResourceRef { key: snapshot::key(&id?, source, site)?, name };
-    Some(Happening { resource, at: Timestamp::from_micros(micros), what })
+    Some(PlatformEvent { resource, at: Timestamp::from_micros(micros), kind })
 }
 
 /// Actions are a word, some with more behind a colon.
-fn what(action: &str, attributes: &HashMap<String, String>) -> Option<What> {
+fn kind(action: &str, attributes: &HashMap<String, String>) -> Option<PlatformEventKind> {
     let (word, rest) = action.split_once(':').unwrap_or((action, ""));
     match word {
-        "create" => Some(What::Created),
-        "start" => Some(What::Started),
+        "create" => Some(PlatformEventKind::Created),
+        "start" => Some(PlatformEventKind::Started),
         // Without its code it says too little; the look at the container tells the rest.
-        "die" => attributes.get("exitCode")?.parse().ok().map(|code| What::Exited { code }),
-        "kill" => ends(attributes.get("signal").map(String::as_str)).then_some(What::StopRequested),
-        "stop" => Some(What::StopRequested),
-        "restart" => Some(What::RestartRequested),
-        "oom" => Some(What::OomKilled),
-        "pause" => Some(What::Paused),
-        "unpause" => Some(What::Unpaused),
-        "rename" => Some(What::Renamed),
-        "destroy" => Some(What::Removed),
+        "die" => attributes.get("exitCode")?.parse().ok().map(|code| PlatformEventKind::Exited { code }),
+        "kill" => ends(attributes.get("signal").map(String::as_str)).then_some(PlatformEventKind::StopRequested),
+        "stop" => Some(PlatformEventKind::StopRequested),
+        "restart" => Some(PlatformEventKind::RestartRequested),
+        "oom" => Some(PlatformEventKind::OomKilled),
+        "pause" => Some(PlatformEventKind::Paused),
+        "unpause" => Some(PlatformEventKind::Unpaused),
+        "rename" => Some(PlatformEventKind::Renamed),
+        "destroy" => Some(PlatformEventKind::Removed),
         "health_status" => match rest.trim() {
-            "starting" => Some(What::Health(Health::Starting)),
-            "healthy" => Some(What::Health(Health::Healthy)),
-            "unhealthy" => Some(What::Health(Health::Unhealthy)),
+            "starting" => Some(PlatformEventKind::Health(Health::Starting)),
+            "healthy" => Some(PlatformEventKind::Health(Health::Healthy)),
+            "unhealthy" => Some(PlatformEventKind::Health(Health::Unhealthy)),
             _ => None,
         },
         _ => None,
@@ -58,27 +58,27 @@ mod tests {
 
     use super::*;
 
-    fn read_one(action: &str, attribute: (&str, &str)) -> Option<What> {
-        what(action, &HashMap::from([(attribute.0.to_owned(), attribute.1.to_owned())]))
+    fn read_one(action: &str, attribute: (&str, &str)) -> Option<PlatformEventKind> {
+        kind(action, &HashMap::from([(attribute.0.to_owned(), attribute.1.to_owned())]))
     }
 
     #[test]
     fn every_action_means_what_it_should() {
         let cases = [
-            ("create", ("", ""), Some(What::Created)),
-            ("start", ("", ""), Some(What::Started)),
-            ("die", ("exitCode", "137"), Some(What::Exited { code: 137 })),
+            ("create", ("", ""), Some(PlatformEventKind::Created)),
+            ("start", ("", ""), Some(PlatformEventKind::Started)),
+            ("die", ("exitCode", "137"), Some(PlatformEventKind::Exited { code: 137 })),
             ("die", ("", ""), None),
-            ("kill", ("signal", "15"), Some(What::StopRequested)),
-            ("kill", ("signal", "9"), Some(What::StopRequested)),
+            ("kill", ("signal", "15"), Some(PlatformEventKind::StopRequested)),
+            ("kill", ("signal", "9"), Some(PlatformEventKind::StopRequested)),
             ("kill", ("signal", "1"), None),
-            ("kill", ("signal", "SIGTERM"), Some(What::StopRequested)),
-            ("stop", ("", ""), Some(What::StopRequested)),
-            ("restart", ("", ""), Some(What::RestartRequested)),
-            ("oom", ("", ""), Some(What::OomKilled)),
-            ("health_status: unhealthy", ("", ""), Some(What::Health(Health::Unhealthy))),
+            ("kill", ("signal", "SIGTERM"), Some(PlatformEventKind::StopRequested)),
+            ("stop", ("", ""), Some(PlatformEventKind::StopRequested)),
+            ("restart", ("", ""), Some(PlatformEventKind::RestartRequested)),
+            ("oom", ("", ""), Some(PlatformEventKind::OomKilled)),
+            ("health_status: unhealthy", ("", ""), Some(PlatformEventKind::Health(Health::Unhealthy))),
             ("exec_start: curl http://127.0.0.1", ("", ""), None),
-            ("destroy", ("", ""), Some(What::Removed)),
+            ("destroy", ("", ""), Some(PlatformEventKind::Removed)),
             ("attach", ("", ""), None),
         ];
         for (action, attribute, expected) in cases {

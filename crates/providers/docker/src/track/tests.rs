@@ -1,7 +1,7 @@
 //! Tables of what each observation means, and what no sequence of observations may do.
 
-use overseer_model::Digest;
-use overseer_provider_port::Witness;
+use overseer_model::{Capability, Digest, FactSource, Fingerprint, Health, ResourceRef};
+use overseer_provider_port::{Traits, Witness};
 use proptest::prelude::*;
 
 use super::*;
@@ -14,56 +14,65 @@ fn resource() -> ResourceRef {
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(1_000_000_000_000 + seconds * 1_000_000)
 }
-fn happening(seconds: i64, what: What) -> Happening {
-    Happening { resource: resource(), at: at(seconds), what }
+fn event(seconds: i64, kind: PlatformEventKind) -> PlatformEvent {
+    PlatformEvent { resource: resource(), at: at(seconds), kind }
 }
 fn snapshot(state: ResourceState, started: Option<i64>, rule: RestartRule) -> Snapshot {
     let ended = matches!(state, ResourceState::Exited | ResourceState::Restarting);
+    let container = ContainerDetails { image: "web:1".into(), rule, stop_timeout_s: None };
     Snapshot {
         resource: resource(),
-        fingerprint: Fingerprint(Digest::of(b"c1")),
-        image: "web:1".into(),
-        workload: "web".into(),
-        rule,
+        traits: Traits {
+            fingerprint: Fingerprint(Digest::of(b"c1")),
+            workload: "web".into(),
+            capabilities: vec![Capability::Restart],
+            details: Details::Container(container),
+        },
         health: Health::Unchecked,
         witness: Witness { state, started_at: started.map(at), restart_count: 0 },
         exit_code: ended.then_some(3),
-        capabilities: vec![Capability::Restart],
     }
+}
+/// With clocks that agree.
+fn moment(seconds: i64, source: FactSource) -> Moment {
+    Moment { now: at(seconds), clock: ClockOffset::default(), source }
+}
+fn on_first_sight(record: Option<&ResourceRecord>, snapshot: &Snapshot, source: FactSource, seconds: i64) -> Change {
+    Containers.first_snapshot(record, snapshot, moment(seconds, source))
 }
 
 /// One container and all that was told of it.
 struct Story {
-    known: Option<Known>,
+    record: Option<ResourceRecord>,
     told: Vec<Observation>,
 }
 
 impl Story {
     fn of_rule(rule: RestartRule) -> Self {
-        let seen = on_first_sight(None, &snapshot(ResourceState::Created, None, rule), FactSource::Listing, at(0));
-        Self { known: Some(seen.known), told: vec![] }
+        let seen = on_first_sight(None, &snapshot(ResourceState::Created, None, rule), FactSource::Listing, 0);
+        Self { record: Some(seen.record), told: vec![] }
     }
     fn take(&mut self, change: Option<Change>) {
         if let Some(change) = change {
             self.told.extend(change.facts.iter().map(|draft| draft.observation));
-            self.known = Some(change.known);
+            self.record = Some(change.record);
         }
     }
-    fn happens(mut self, seconds: i64, what: What) -> Self {
-        let change = on_happening(self.known.as_ref(), &happening(seconds, what));
+    fn happens(mut self, seconds: i64, kind: PlatformEventKind) -> Self {
+        let change = Containers.event(self.record.as_ref(), &event(seconds, kind), ClockOffset::default());
         self.take(change);
         self
     }
     fn looked(mut self, seconds: i64, snapshot: &Snapshot) -> Self {
-        let change = match &self.known {
-            Some(known) => on_snapshot(known, snapshot, FactSource::Inspection, at(seconds)),
-            None => on_first_sight(None, snapshot, FactSource::Inspection, at(seconds)),
+        let change = match &self.record {
+            Some(record) => Containers.snapshot(record, snapshot, moment(seconds, FactSource::Inspection)),
+            None => on_first_sight(None, snapshot, FactSource::Inspection, seconds),
         };
         self.take(Some(change));
         self
     }
     fn state(&self) -> ResourceState {
-        self.known.as_ref().unwrap().state
+        self.record.as_ref().unwrap().state
     }
 }
 
@@ -99,60 +108,101 @@ fn foretells_what_the_engine_does_after_an_exit() {
 #[test]
 fn a_crash_loop_ends_where_the_rule_ends_it_and_a_start_by_hand_begins_anew() {
     use AfterExit::{Restarts, StaysDown};
-    let crash = What::Exited { code: 1 };
+    let crash = PlatformEventKind::Exited { code: 1 };
     let mut story = Story::of_rule(ON_FAILURE(2));
     for second in [10, 20, 30] {
-        story = story.happens(second, What::Started).happens(second + 1, crash);
+        story = story.happens(second, PlatformEventKind::Started).happens(second + 1, crash);
     }
     let run = |after| [Observation::Start, own(1, after)];
     assert_eq!(story.told, [run(Restarts), run(Restarts), run(StaysDown)].concat());
     assert_eq!(story.state(), ResourceState::Exited);
     story.told.clear();
-    story = story.happens(40, What::Started).happens(41, crash);
+    story = story.happens(40, PlatformEventKind::Started).happens(41, crash);
     assert_eq!(story.told, run(Restarts));
 }
 
 #[test]
 fn an_exit_is_requested_only_soon_after_the_request_and_before_a_new_start() {
-    let crash = What::Exited { code: 137 };
+    let crash = PlatformEventKind::Exited { code: 137 };
     let cause = |story: Story| match story.told.last() {
         Some(Observation::Exit { cause, after, .. }) => (*cause, *after),
         other => panic!("{other:?}"),
     };
-    let running = || Story::of_rule(RestartRule::Always).happens(1, What::Started);
+    let running = || Story::of_rule(RestartRule::Always).happens(1, PlatformEventKind::Started);
     let requested = (ExitCause::Requested, AfterExit::StaysDown);
     let by_itself = (ExitCause::Own, AfterExit::Restarts);
-    assert_eq!(cause(running().happens(2, What::StopRequested).happens(62, crash)), requested);
-    assert_eq!(cause(running().happens(2, What::StopRequested).happens(63, crash)), by_itself);
+    // `docker stop -t 120` of a program that takes two minutes to end by itself.
+    assert_eq!(cause(running().happens(2, PlatformEventKind::StopRequested).happens(122, crash)), requested);
+    assert_eq!(cause(running().happens(2, PlatformEventKind::StopRequested).happens(902, crash)), requested);
+    assert_eq!(cause(running().happens(2, PlatformEventKind::StopRequested).happens(903, crash)), by_itself);
     assert_eq!(cause(running().happens(3, crash)), by_itself);
     // As `docker restart` tells it: kill, die, stop, start, restart; then a crash.
     let restarted = running()
-        .happens(2, What::StopRequested)
+        .happens(2, PlatformEventKind::StopRequested)
         .happens(3, crash)
-        .happens(4, What::StopRequested)
-        .happens(5, What::Started)
-        .happens(6, What::RestartRequested);
+        .happens(4, PlatformEventKind::StopRequested)
+        .happens(5, PlatformEventKind::Started)
+        .happens(6, PlatformEventKind::RestartRequested);
     assert_eq!(cause(restarted.happens(7, crash)), by_itself);
+}
+
+#[test]
+fn a_container_with_a_long_grace_of_its_own_is_stopped_however_long_it_takes() {
+    let mut running = Story::of_rule(RestartRule::Always).happens(1, PlatformEventKind::Started);
+    let Details::Container(container) = &mut running.record.as_mut().unwrap().traits.as_mut().unwrap().details;
+    container.stop_timeout_s = Some(3_600);
+    let stopped = running.happens(2, PlatformEventKind::StopRequested);
+    let exit = stopped.happens(3_500, PlatformEventKind::Exited { code: 0 }).told.pop();
+    assert!(matches!(exit, Some(Observation::Exit { cause: ExitCause::Requested, .. })), "{exit:?}");
+}
+
+#[test]
+fn an_engine_whose_clock_is_off_is_understood_by_its_own_clock_and_reported_by_ours() {
+    // The engine is six minutes behind, then six minutes ahead of us.
+    for offset in [360_i64, -360] {
+        let clock = ClockOffset::from_micros(offset * 1_000_000);
+        let ours = |seconds: i64| at(seconds + offset);
+        let running = Story::of_rule(RestartRule::Never);
+        let started = Containers.event(running.record.as_ref(), &event(10, PlatformEventKind::Started), clock).unwrap();
+        assert_eq!((started.facts[0].observed_at, started.record.run.started_at), (ours(10), Some(at(10))));
+        assert_eq!(started.record.started_by_request_at, Some(ours(10)));
+        let stop = event(20, PlatformEventKind::StopRequested);
+        let stopping = Containers.event(Some(&started.record), &stop, clock).unwrap().record;
+        // The exit was missed; an inspection shows it 30 s later, by our clock.
+        let mut down = snapshot(ResourceState::Exited, Some(10), RestartRule::Never);
+        down.exit_code = Some(137);
+        let moment = Moment { now: ours(50), clock, source: FactSource::Listing };
+        let seen = Containers.snapshot(&stopping, &down, moment);
+        assert_eq!(seen.facts[0].observed_at, ours(50));
+        let observation = seen.facts[0].observation;
+        assert!(matches!(observation, Observation::Exit { cause: ExitCause::Requested, .. }), "{observation:?}");
+    }
 }
 
 #[test]
 fn what_is_told_again_is_not_told_on() {
     let story = Story::of_rule(RestartRule::Never)
-        .happens(1, What::Started)
-        .happens(2, What::OomKilled)
-        .happens(2, What::Exited { code: 137 });
+        .happens(1, PlatformEventKind::Started)
+        .happens(2, PlatformEventKind::OomKilled)
+        .happens(2, PlatformEventKind::Exited { code: 137 });
     let told = story.told.clone();
-    let story = story.happens(1, What::Started).happens(2, What::Exited { code: 137 }).happens(2, What::OomKilled);
+    let story = story
+        .happens(1, PlatformEventKind::Started)
+        .happens(2, PlatformEventKind::Exited { code: 137 })
+        .happens(2, PlatformEventKind::OomKilled);
     assert_eq!(story.told, told);
     // A clock that was set back by an hour is no repetition.
-    assert_eq!(story.happens(-3600, What::Started).told.last(), Some(&Observation::Start));
+    assert_eq!(story.happens(-3600, PlatformEventKind::Started).told.last(), Some(&Observation::Start));
 }
 
 #[test]
 fn an_exit_of_unknown_rule_is_settled_by_the_look() {
     let story = || {
-        let story = Story { known: None, told: vec![] };
-        story.happens(1, What::Created).happens(2, What::Started).happens(3, What::Exited { code: 1 })
+        let story = Story { record: None, told: vec![] };
+        story
+            .happens(1, PlatformEventKind::Created)
+            .happens(2, PlatformEventKind::Started)
+            .happens(3, PlatformEventKind::Exited { code: 1 })
     };
     let begin = [Observation::State(ResourceState::Created), Observation::Start, own(1, AfterExit::Unknown)];
     assert_eq!(story().told, begin);
@@ -167,11 +217,11 @@ fn an_exit_of_unknown_rule_is_settled_by_the_look() {
 #[test]
 fn a_look_tells_what_the_events_did_not() {
     use ResourceState::{Exited, Paused, Restarting, Running};
-    let running = || Story::of_rule(RestartRule::Never).happens(10, What::Started);
-    let exited = || running().happens(20, What::Exited { code: 0 });
+    let running = || Story::of_rule(RestartRule::Never).happens(10, PlatformEventKind::Started);
+    let exited = || running().happens(20, PlatformEventKind::Exited { code: 0 });
     let look = |story: Story, state, started| {
         let seen = snapshot(state, Some(started), RestartRule::Never);
-        let misses = misses_events(story.known.as_ref().unwrap(), &seen);
+        let misses = Containers.misses_events(story.record.as_ref().unwrap(), &seen);
         let before = story.told.len();
         (misses, story.looked(99, &seen).told.split_off(before))
     };
@@ -190,35 +240,39 @@ fn a_look_tells_what_the_events_did_not() {
 #[test]
 fn a_first_sight_of_an_old_exit_is_no_exit() {
     let seen = snapshot(ResourceState::Exited, Some(1), RestartRule::Never);
-    let change = on_first_sight(None, &seen, FactSource::Listing, at(9));
+    let change = on_first_sight(None, &seen, FactSource::Listing, 9);
     assert_eq!(change.facts.len(), 1);
     assert_eq!(change.facts[0].observation, Observation::State(ResourceState::Exited));
 }
 
 #[test]
 fn a_removed_one_is_gone_once_and_nothing_late_brings_it_back() {
-    let story = Story::of_rule(RestartRule::Never).happens(1, What::Removed).happens(2, What::Started);
+    let story = Story::of_rule(RestartRule::Never)
+        .happens(1, PlatformEventKind::Removed)
+        .happens(2, PlatformEventKind::Started);
     assert_eq!(story.told, [Observation::State(ResourceState::Removed)]);
-    assert_eq!(on_absence(story.known.as_ref().unwrap(), FactSource::Listing, at(3)), None);
+    assert_eq!(Containers.absence(story.record.as_ref().unwrap(), moment(3, FactSource::Listing)), None);
     let (missed, listed) = (Story::of_rule(RestartRule::Never), FactSource::Listing);
-    let gone = on_absence(missed.known.as_ref().unwrap(), listed, at(3)).unwrap();
+    let gone = Containers.absence(missed.record.as_ref().unwrap(), moment(3, listed)).unwrap();
     assert_eq!(gone.facts[0].observation, Observation::State(ResourceState::Removed));
 }
 
 #[test]
 fn a_stop_in_the_pause_before_a_restart_is_the_end_that_was_asked_for() {
-    let story = Story::of_rule(RestartRule::Always).happens(1, What::Started).happens(2, What::Exited { code: 1 });
-    let story = story.happens(3, What::StopRequested);
+    let story = Story::of_rule(RestartRule::Always)
+        .happens(1, PlatformEventKind::Started)
+        .happens(2, PlatformEventKind::Exited { code: 1 });
+    let story = story.happens(3, PlatformEventKind::StopRequested);
     let asked = Observation::Exit { code: NO_CODE, cause: ExitCause::Requested, after: AfterExit::StaysDown };
     assert_eq!(story.told.last(), Some(&asked));
-    assert_eq!(story.known.unwrap().state, ResourceState::Exited);
+    assert_eq!(story.record.unwrap().state, ResourceState::Exited);
 }
 
 #[test]
 fn what_the_engine_would_have_restarted_was_left_down_by_hand() {
     let looked = |rule, code| {
         let down = Snapshot { exit_code: Some(code), ..snapshot(ResourceState::Exited, Some(1), rule) };
-        let story = Story::of_rule(rule).happens(1, What::Started).looked(9, &down);
+        let story = Story::of_rule(rule).happens(1, PlatformEventKind::Started).looked(9, &down);
         story.told.into_iter().find_map(|told| match told {
             Observation::Exit { cause, .. } => Some(cause),
             _ => None,
@@ -229,20 +283,20 @@ fn what_the_engine_would_have_restarted_was_left_down_by_hand() {
     assert_eq!(looked(RestartRule::Never, 143), Some(ExitCause::Own));
 }
 
-fn any_what() -> impl Strategy<Value = What> {
+fn any_kind() -> impl Strategy<Value = PlatformEventKind> {
     prop_oneof![
-        Just(What::Created),
-        Just(What::Started),
-        Just(What::StopRequested),
-        any::<i32>().prop_map(|code| What::Exited { code }),
-        Just(What::RestartRequested),
-        Just(What::OomKilled),
-        Just(What::Paused),
-        Just(What::Unpaused),
-        Just(What::Health(Health::Healthy)),
-        Just(What::Health(Health::Unhealthy)),
-        Just(What::Renamed),
-        Just(What::Removed),
+        Just(PlatformEventKind::Created),
+        Just(PlatformEventKind::Started),
+        Just(PlatformEventKind::StopRequested),
+        any::<i32>().prop_map(|code| PlatformEventKind::Exited { code }),
+        Just(PlatformEventKind::RestartRequested),
+        Just(PlatformEventKind::OomKilled),
+        Just(PlatformEventKind::Paused),
+        Just(PlatformEventKind::Unpaused),
+        Just(PlatformEventKind::Health(Health::Healthy)),
+        Just(PlatformEventKind::Health(Health::Unhealthy)),
+        Just(PlatformEventKind::Renamed),
+        Just(PlatformEventKind::Removed),
     ]
 }
 fn any_state() -> impl Strategy<Value = ResourceState> {
@@ -265,12 +319,12 @@ fn any_rule() -> impl Strategy<Value = RestartRule> {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Happens(i64, What),
+    Happens(i64, PlatformEventKind),
     Looked(ResourceState, Option<i64>, RestartRule, u32),
 }
 fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        3 => (-100..100_i64, any_what()).prop_map(|(seconds, what)| Step::Happens(seconds, what)),
+        3 => (-100..100_i64, any_kind()).prop_map(|(seconds, kind)| Step::Happens(seconds, kind)),
         1 => (any_state(), proptest::option::of(-100..100_i64), any_rule(), any::<u32>())
             .prop_map(|(state, started, rule, count)| Step::Looked(state, started, rule, count)),
     ]
@@ -281,20 +335,20 @@ proptest! {
     /// down, and the same observation twice in a row is taken once.
     #[test]
     fn any_sequence_gives_facts_that_fit_together(steps in proptest::collection::vec(any_step(), 0..60)) {
-        let mut story = Story { known: None, told: vec![] };
+        let mut story = Story { record: None, told: vec![] };
         for step in steps {
-            let before = story.known.clone();
+            let before = story.record.clone();
             let told = story.told.len();
             story = match &step {
-                Step::Happens(seconds, what) => story.happens(*seconds, *what),
+                Step::Happens(seconds, kind) => story.happens(*seconds, *kind),
                 Step::Looked(state, started, rule, count) => {
                     let mut seen = snapshot(*state, *started, *rule);
                     seen.witness.restart_count = *count;
                     let story = story.looked(200, &seen);
                     prop_assert_eq!(story.state(), *state);
-                    let (once, known) = (story.told.len(), story.known.clone());
+                    let (once, record) = (story.told.len(), story.record.clone());
                     let twice = story.looked(200, &seen);
-                    prop_assert_eq!((twice.told.len(), &twice.known), (once, &known));
+                    prop_assert_eq!((twice.told.len(), &twice.record), (once, &record));
                     twice
                 }
             };
