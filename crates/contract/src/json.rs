@@ -1,7 +1,9 @@
-//! The JSON mapping of protobuf, strict: an unknown field is an error.
+//! The JSON mapping of protobuf, as services, tables and the command line read it: leniently, because the writer may be
+//! newer. An unknown field is ignored, an unknown value of an enum becomes the unspecified one, which is refused where it
+//! decides. The public doors read strictly, by themselves.
 
 use prost::{Message, Name};
-use prost_reflect::{DynamicMessage, MessageDescriptor};
+use prost_reflect::{DeserializeOptions, DynamicMessage, MessageDescriptor};
 
 use crate::Contract;
 
@@ -37,12 +39,13 @@ pub fn to_json<M: Message + Name>(message: &M) -> Result<String, BadJson> {
 /// Reads a message of the contract from its JSON.
 ///
 /// # Errors
-/// On malformed JSON, unknown fields, and values that do not fit.
+/// On malformed JSON, and on values of another type.
 pub fn from_json<M: Message + Name + Default>(text: &str) -> Result<M, BadJson> {
     let (name, descriptor) = descriptor::<M>()?;
     let mut input = serde_json::Deserializer::from_str(text);
     let malformed = |source| BadJson::Malformed { name: name.clone(), source };
-    let dynamic = DynamicMessage::deserialize(descriptor, &mut input).map_err(malformed)?;
+    let lenient = DeserializeOptions::new().deny_unknown_fields(false);
+    let dynamic = DynamicMessage::deserialize_with_options(descriptor, &mut input, &lenient).map_err(malformed)?;
     input.end().map_err(malformed)?;
     dynamic.transcode_to().map_err(|source| BadJson::Decode { name, source })
 }

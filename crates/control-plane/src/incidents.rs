@@ -1,6 +1,8 @@
 //! Applies what the incident engine and the inventory report: incidents become plans, and a plan whose target changed is
 //! void. Assessing reads tables only, so that a service that is silent holds up no incident.
 
+use std::error::Error;
+
 use overseer_contract::v1 as pb;
 use overseer_contract::{BadWire, Event, from_timestamp, required};
 use overseer_model::{Capability, PlanId, ResourceRef, ResourceState, Subject, Timestamp};
@@ -24,11 +26,20 @@ fn incident(wire: Option<pb::Incident>) -> Result<Incident, BadWire> {
     })
 }
 
+/// A resource of a kind, or in a state, that only a newer service has a word for: nothing can be planned on it here.
+fn known<T>(event: &Event, read: Result<T, BadWire>) -> Option<T> {
+    read.inspect_err(|error| {
+        metrics::counter!("overseer_control_plane_unknown_events_total").increment(1);
+        tracing::warn!(event = %event.id, kind = %event.kind, error = error as &dyn Error, "unknown event ignored");
+    })
+    .ok()
+}
+
 impl Events {
     /// An incident was detected or goes on.
     pub async fn incident_goes_on(&self, event: &Event, wire: Option<pb::Incident>) -> Result<(), ApplyError> {
         let resolved = wire.as_ref().is_some_and(|wire| wire.state() == pb::IncidentState::Resolved);
-        let incident = incident(wire)?;
+        let Some(incident) = known(event, incident(wire)) else { return Ok(()) };
         let Some(mut tx) = first_time(&self.base.db, event).await? else { return Ok(()) };
         if !resolved {
             store::save_incident(&mut tx.conn(), &incident).await?;
@@ -39,7 +50,7 @@ impl Events {
 
     /// The incident is over: what was not sent to the executor yet is void.
     pub async fn incident_resolved(&self, event: &Event, wire: Option<pb::Incident>) -> Result<(), ApplyError> {
-        let incident = incident(wire)?.id;
+        let incident = id(&required(wire, "incident")?.id, "incident.id")?;
         let now = Timestamp::now();
         let Some(mut tx) = first_time(&self.base.db, event).await? else { return Ok(()) };
         store::close_incident(&mut tx.conn(), incident).await?;
@@ -51,9 +62,11 @@ impl Events {
 
     /// The inventory says what became of a resource.
     pub async fn resource_changed(&self, event: &Event, changed: pb::ResourceChanged) -> Result<(), ApplyError> {
-        let state: ResourceState = changed.state().try_into()?;
+        let state: Result<ResourceState, BadWire> = changed.state().try_into();
         let capabilities: Vec<Capability> = changed.capabilities().filter_map(|one| one.try_into().ok()).collect();
-        let resource: ResourceRef = required(changed.resource, "resource")?.try_into()?;
+        let resource = required(changed.resource, "resource").and_then(ResourceRef::try_from);
+        let both = state.and_then(|state| Ok((state, resource?)));
+        let Some((state, resource)) = known(event, both) else { return Ok(()) };
         let fingerprint = match changed.fingerprint.as_str() {
             "" => None,
             text => Some(id(text, "fingerprint")?),

@@ -1,10 +1,11 @@
 //! Applies fact batches: each fact once, by its place in its collector's order, however often it is delivered.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use overseer_contract::v1::FactBatch;
+use overseer_contract::v1::{self as pb, FactBatch};
 use overseer_contract::{BadWire, Event};
 use overseer_model::{Epoch, EventKind, Fact, Observation, ResourceKey, ResourceState, Timestamp};
 use overseer_runtime::telemetry::current_trace;
@@ -29,18 +30,43 @@ impl Consumer for FactConsumer {
     async fn apply(&self, event: &Event) -> Result<(), ApplyError> {
         let FactBatch { epoch, facts } = event.payload()?;
         let epoch: Epoch = epoch.parse().map_err(|_| BadWire { field: "epoch" })?;
-        let facts = facts.into_iter().map(Fact::try_from).collect::<Result<Vec<_>, _>>()?;
-
         let mut tx = self.base.db.begin_write().await?;
         let seen = store::cursor(&mut tx.conn(), epoch).await?;
-        let fresh: Vec<Fact> = facts.into_iter().filter(|fact| fact.sequence > seen).collect();
-        let Some(last) = fresh.last().map(|fact| fact.sequence) else { return Ok(()) };
-        self.apply_fresh(&mut tx.conn(), fresh).await?;
+        let fresh: Vec<pb::Fact> = facts.into_iter().filter(|fact| fact.sequence > seen).collect();
+        let (Some(first), Some(last)) = (fresh.first(), fresh.last()) else { return Ok(()) };
+        report_gap(epoch, seen, first.sequence);
+        let last = last.sequence;
+        self.apply_fresh(&mut tx.conn(), understood(fresh)).await?;
         store::save_cursor(&mut tx.conn(), epoch, last).await?;
         tx.commit().await?;
         self.base.relay.wake();
         self.changed.notify_one();
         Ok(())
+    }
+}
+
+/// The facts without those of a newer collector that this build has no word for: they decide nothing here, and the others
+/// must not wait for them.
+fn understood(facts: Vec<pb::Fact>) -> Vec<Fact> {
+    let read = |fact: pb::Fact| {
+        let sequence = fact.sequence;
+        Fact::try_from(fact)
+            .inspect_err(|error| {
+                metrics::counter!("overseer_incident_engine_unknown_facts_total").increment(1);
+                tracing::warn!(sequence, error = error as &dyn Error, "unknown fact ignored");
+            })
+            .ok()
+    };
+    facts.into_iter().filter_map(read).collect()
+}
+
+/// A collector's sequence has no gaps. One that is seen here means that facts are lost, which is never passed over in
+/// silence. The first batch of a store may begin anywhere: older facts are kept for a week only.
+fn report_gap(epoch: Epoch, seen: u64, next: u64) {
+    let missing = next.saturating_sub(seen.saturating_add(1));
+    if seen > 0 && missing > 0 {
+        metrics::counter!("overseer_incident_engine_missing_facts_total").increment(missing);
+        tracing::error!(%epoch, after = seen, missing, "gap in the sequence of facts");
     }
 }
 

@@ -76,7 +76,7 @@ impl Notice {
             EventKind::StepFailed => {
                 let v1::StepFailed { step, failure, detail: _, at: _ } = event.payload()?;
                 let name = v1::StepFailure::try_from(failure).map(|failure| failure.as_str_name());
-                let failure = word(name, "STEP_FAILURE_", "step.failure")?;
+                let failure = word(name, "STEP_FAILURE_");
                 (Kind::StepFailed, Data::Failure(FailureData::of(step, failure)?))
             }
             EventKind::StepInDoubt => {
@@ -176,15 +176,15 @@ impl IncidentData {
         // The title may be anybody's words, and the fingerprint tells an outsider nothing.
         let v1::Incident { id, resource, detector, severity, state, outcome, occurrences, .. } = incident;
         let resource = Resource::of(resource)?;
-        let detector = word(v1::Detector::try_from(detector).map(|d| d.as_str_name()), "DETECTOR_", "detector")?;
+        let detector = word(v1::Detector::try_from(detector).map(|d| d.as_str_name()), "DETECTOR_");
         let id: IncidentId = id.parse().map_err(|_| BadWire { field: "incident_id" })?;
         Ok(Self {
             incident_id: id.to_string(),
             title: format!("{} of {} at {}", detector.replace('_', " "), resource.name, resource.site),
             detector,
-            severity: word(v1::Severity::try_from(severity).map(|s| s.as_str_name()), "SEVERITY_", "severity")?,
-            state: word(v1::IncidentState::try_from(state).map(|s| s.as_str_name()), "INCIDENT_STATE_", "state")?,
-            outcome: word(v1::Outcome::try_from(outcome).map(|o| o.as_str_name()), "OUTCOME_", "outcome")?,
+            severity: word(v1::Severity::try_from(severity).map(|s| s.as_str_name()), "SEVERITY_"),
+            state: word(v1::IncidentState::try_from(state).map(|s| s.as_str_name()), "INCIDENT_STATE_"),
+            outcome: word(v1::Outcome::try_from(outcome).map(|o| o.as_str_name()), "OUTCOME_"),
             occurrences,
             resource,
         })
@@ -204,9 +204,9 @@ impl ApprovalData {
             incident_id: incident_of(subject)?,
             plan_id: plan_id.to_string(),
             title: format!("approval required to {verb} {} at {}", resource.name, resource.site),
-            state: word(v1::PlanState::try_from(state).map(|s| s.as_str_name()), "PLAN_STATE_", "plan.state")?,
+            state: word(v1::PlanState::try_from(state).map(|s| s.as_str_name()), "PLAN_STATE_"),
             resource,
-            risk: word(v1::Risk::try_from(risk).map(|r| r.as_str_name()), "RISK_", "risk")?,
+            risk: word(v1::Risk::try_from(risk).map(|r| r.as_str_name()), "RISK_"),
             approve_hint: format!("overseer approve {plan_id}"),
         })
     }
@@ -256,10 +256,10 @@ impl From<ResourceRef> for Resource {
     }
 }
 
-/// `DETECTOR_RESTART_LOOP` as `restart_loop`. A value that is not named says nothing.
-fn word<E>(name: Result<&'static str, E>, prefix: &str, field: &'static str) -> Result<String, BadWire> {
+/// `DETECTOR_RESTART_LOOP` as `restart_loop`. A value of a newer service is `unknown`: people are told all the same.
+fn word<E>(name: Result<&'static str, E>, prefix: &str) -> String {
     let rest = name.ok().and_then(|name| name.strip_prefix(prefix)).filter(|rest| *rest != "UNSPECIFIED");
-    rest.map(str::to_ascii_lowercase).ok_or(BadWire { field })
+    rest.map_or_else(|| "unknown".to_owned(), str::to_ascii_lowercase)
 }
 
 /// `2026-11-21T05:04:03.120Z`.

@@ -158,8 +158,8 @@ fn an_event_that_means_nothing_is_an_error_and_one_that_is_not_told_is_none() {
         Notice::of(&event(&v1::IncidentDetected { incident: Some(incident) }))
     };
     assert!(incident(|_| {}).is_ok());
-    assert!(incident(|i| i.detector = 0).is_err());
-    assert!(incident(|i| i.severity = 0).is_err());
+    let newer = incident(|i| i.detector = 99).unwrap().unwrap();
+    assert!(newer.body.contains("unknown of web at home"), "{}", newer.body);
     assert!(incident(|i| i.resource = None).is_err());
     assert!(incident(|i| i.id = "x".into()).is_err());
     assert!(Notice::of(&event(&v1::IncidentDetected { incident: None })).is_err());
