@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use overseer_bus::JetStreamOptions;
 use overseer_collector::CollectorConfig;
 use overseer_control_plane::ControlPlaneConfig;
+use overseer_credentials::Installation;
 use overseer_executor::ExecutorConfig;
 use overseer_gateway::GatewayConfig;
 use overseer_incident_engine::IncidentEngineConfig;
@@ -24,6 +25,7 @@ pub const DEFAULTS: &str = include_str!("defaults.toml");
 #[serde(deny_unknown_fields)]
 pub struct Config {
     pub site: Site,
+    pub installation: Installation,
     data_dir: String,
     storage: Address,
     bus: Address,
@@ -49,7 +51,7 @@ struct Address {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyFiles {
-    pub cluster_secret_file: String,
+    pub folder: String,
     pub ticket_signing_key_file: String,
     pub ticket_verify_key_file: String,
 }

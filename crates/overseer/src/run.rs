@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use overseer_bus::{Bus, InProcess, JetStream};
+use overseer_credentials::{Credential, Keyring};
 use overseer_model::ServiceName;
 use overseer_runtime::telemetry::Telemetry;
 use overseer_runtime::{Base, Health, Peers, Relay, Secret, Service, Task, run_until_stopped};
@@ -32,6 +33,9 @@ impl Scope {
             Self::Some(services) => services.contains(&service),
         }
     }
+    fn services(&self) -> Vec<ServiceName> {
+        ServiceName::ALL.into_iter().filter(|service| self.has(*service)).collect()
+    }
     fn listens(&self, service: ServiceName) -> bool {
         match self {
             Self::All => service == ServiceName::Gateway,
@@ -45,6 +49,7 @@ struct Ground {
     config: Config,
     location: Location,
     bus: Arc<dyn Bus>,
+    keyring: Keyring,
     peers: Peers,
     health: Health,
     stop: CancellationToken,
@@ -57,10 +62,15 @@ pub async fn run(scope: Scope, flags: Flags) -> anyhow::Result<()> {
     let keys = Keys::new(&config.keys, &data_dir)?;
     let _locks = lock(&scope, &config, &data_dir)?;
     let stop = CancellationToken::new();
+    let keyring = match &scope {
+        Scope::All => Keyring::in_memory(config.installation.clone())?,
+        Scope::Some(_) => keys.keyring(config.installation.clone(), &scope.services()).await?,
+    };
     let ground = Ground {
         location: config.location(&data_dir),
         bus: bus(&scope, &config).await?,
-        peers: peers(&scope, &config, &keys)?,
+        peers: peers(&scope, &config, &keyring)?,
+        keyring,
         health: Health::default(),
         stop: stop.clone(),
         config,
@@ -89,7 +99,7 @@ pub async fn run(scope: Scope, flags: Flags) -> anyhow::Result<()> {
 /// Tables in files have one owner: a second process on the same data directory would see everything twice.
 fn lock(scope: &Scope, config: &Config, data_dir: &Path) -> anyhow::Result<Vec<File>> {
     let Location::Sqlite { folder } = config.location(data_dir) else { return Ok(Vec::new()) };
-    let services = ServiceName::ALL.into_iter().filter(|service| scope.has(*service));
+    let services = scope.services().into_iter();
     services
         .map(|service| {
             let file = File::create(folder.join(format!("{}.lock", service.snake())))
@@ -113,20 +123,26 @@ async fn bus(scope: &Scope, config: &Config) -> anyhow::Result<Arc<dyn Bus>> {
     }
 }
 
-fn peers(scope: &Scope, config: &Config, keys: &Keys) -> anyhow::Result<Peers> {
-    let secret = match scope {
-        Scope::All => Arc::new(Secret::random()?),
-        Scope::Some(_) => keys.cluster_secret()?,
-    };
+fn peers(scope: &Scope, config: &Config, keyring: &Keyring) -> anyhow::Result<Peers> {
+    let first = *scope.services().first().context("no service was named")?;
     let remote = ServiceName::ALL
         .into_iter()
         .filter(|service| !scope.has(*service))
         .map(|service| Ok((service, config.peer(service)?)))
         .collect::<anyhow::Result<HashMap<_, _>>>()?;
-    Ok(Peers::new(secret, &remote)?)
+    Ok(Peers::new(credential(keyring, first)?, &remote)?)
+}
+
+fn credential(keyring: &Keyring, service: ServiceName) -> anyhow::Result<Credential> {
+    keyring.credential(service).with_context(|| format!("{service} has no key"))
 }
 
 impl Ground {
+    /// The ways of one service, with its own credential.
+    fn peers(&self, service: ServiceName) -> anyhow::Result<Peers> {
+        Ok(self.peers.of(credential(&self.keyring, service)?))
+    }
+
     async fn base(&self, service: ServiceName, durability: Durability, migrations: Migrations) -> anyhow::Result<Base> {
         let db = Db::open(&self.location, service, durability, migrations).await?;
         Ok(Base {
@@ -134,7 +150,7 @@ impl Ground {
             site: self.config.site.clone(),
             db,
             bus: self.bus.clone(),
-            peers: self.peers.clone(),
+            peers: self.peers(service)?,
             relay: Relay::default(),
             health: self.health.clone(),
             stop: self.stop.clone(),
@@ -147,6 +163,15 @@ impl Ground {
 async fn build(scope: &Scope, ground: &Ground, keys: &Keys, data_dir: &Path) -> anyhow::Result<Vec<Service>> {
     let config = &ground.config;
     let mut services = Vec::new();
+    if scope.has(ServiceName::Identity) {
+        let migrations = overseer_identity::MIGRATIONS;
+        let base = ground.base(ServiceName::Identity, Durability::Power, migrations).await?;
+        let (service, first) = overseer_identity::build(base).await?;
+        if let Some(token) = first {
+            tell_token(&token.0, config, data_dir)?;
+        }
+        services.push(service);
+    }
     if scope.has(ServiceName::Collector) {
         let migrations = overseer_collector::MIGRATIONS;
         let base = ground.base(ServiceName::Collector, Durability::Process, migrations).await?;
@@ -160,12 +185,7 @@ async fn build(scope: &Scope, ground: &Ground, keys: &Keys, data_dir: &Path) -> 
     if scope.has(ServiceName::ControlPlane) {
         let migrations = overseer_control_plane::MIGRATIONS;
         let base = ground.base(ServiceName::ControlPlane, Durability::Power, migrations).await?;
-        let (service, first) =
-            overseer_control_plane::build(base, config.control_plane.clone(), keys.signer()?).await?;
-        if let Some(token) = first {
-            tell_token(&token.0, config, data_dir)?;
-        }
-        services.push(service);
+        services.push(overseer_control_plane::build(base, config.control_plane.clone(), keys.signer()?).await?);
     }
     if scope.has(ServiceName::Executor) {
         let migrations = overseer_executor::MIGRATIONS;
@@ -179,7 +199,7 @@ async fn build(scope: &Scope, ground: &Ground, keys: &Keys, data_dir: &Path) -> 
         services.push(overseer_notifier::build(base, config.notifier.clone()).await?);
     }
     if scope.has(ServiceName::Gateway) {
-        let (peers, bus, stop) = (ground.peers.clone(), ground.bus.clone(), ground.stop.clone());
+        let (peers, bus, stop) = (ground.peers(ServiceName::Gateway)?, ground.bus.clone(), ground.stop.clone());
         let (router, tasks) = overseer_gateway::build(peers, bus, config.gateway.clone(), stop).await?;
         services.push(Service::without_store(ServiceName::Gateway, router, tasks));
     }

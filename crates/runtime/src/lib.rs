@@ -17,7 +17,7 @@ mod service;
 pub mod telemetry;
 
 pub use consume::{ApplyError, Consumer, consume, first_time};
-pub use gate::{ClusterSecret, actor_has, actor_may, actor_of, caller};
+pub use gate::{actor, actor_has, actor_may, actor_of, caller};
 pub use health::{Dependency, Health};
 pub use host::{bind, serve};
 pub use page::Page;

@@ -20,7 +20,8 @@ pub enum Mode {
     ProcessPerService,
 }
 
-const SERVICES: [&str; 6] = ["control-plane", "collector", "incident-engine", "executor", "notifier", "gateway"];
+const SERVICES: [&str; 7] =
+    ["identity", "control-plane", "collector", "incident-engine", "executor", "notifier", "gateway"];
 /// Start of a debug build on a loaded machine.
 const START_WITHIN: Duration = Duration::from_secs(60);
 
