@@ -13,9 +13,8 @@ use axum::extract::ConnectInfo;
 use http::{Extensions, HeaderMap, header};
 use overseer_contract::v1::identity_service_client::IdentityServiceClient;
 use overseer_contract::v1::{AuthenticateRequest, AuthenticateResponse};
-use overseer_credentials::Assertion;
 use overseer_model::{Actor, Digest, ServiceName, Timestamp};
-use overseer_runtime::{Code, Problem, actor, actor_may};
+use overseer_runtime::{Assertion, Code, Problem, actor, actor_may};
 
 use crate::answer::Refusal;
 use crate::config::GatewayConfig;

@@ -2,9 +2,8 @@
 
 use overseer_contract::v1 as pb;
 use overseer_contract::v1::identity_service_server::IdentityService;
-use overseer_credentials::{Credential, Person};
 use overseer_model::{Actor, Role, Timestamp};
-use overseer_runtime::{Code, Problem, actor_of};
+use overseer_runtime::{Code, Credential, Person, Problem, actor_of};
 use overseer_storage::Db;
 use tonic::{Request, Response, Status};
 

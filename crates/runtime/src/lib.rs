@@ -20,6 +20,7 @@ pub use consume::{ApplyError, Consumer, consume, first_time};
 pub use gate::{actor, actor_has, actor_may, actor_of, caller};
 pub use health::{Dependency, Health};
 pub use host::{bind, serve};
+pub use overseer_credentials::{Assertion, Credential, Keyring, Person};
 pub use page::Page;
 pub use peers::{Peers, Upstream, UpstreamError};
 pub use problem::{Code, Problem};

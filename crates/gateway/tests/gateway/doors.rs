@@ -115,9 +115,7 @@ async fn what_is_inside_is_never_reached_from_outside() {
         assert!(method.route.is_none());
         for token in ["", ADMIN] {
             let mut request = grpc(&method.path, token, &[]);
-            let headers = request.headers_mut();
-            headers.insert("overseer-actor", r#"{"Service":"gateway"}"#.parse().unwrap());
-            headers.insert("overseer-cluster", "guess".parse().unwrap());
+            request.headers_mut().extend(house.stolen(ServiceName::Identity, &method.path));
             let response = house.send(request).await;
             let problem = Problem::from_status(&tonic::Status::from_header_map(response.headers()).unwrap());
             assert_eq!(problem.code, Code::NotFound, "{}", method.path);
@@ -128,10 +126,15 @@ async fn what_is_inside_is_never_reached_from_outside() {
 #[tokio::test]
 async fn a_caller_cannot_name_itself() {
     let house = House::new().await;
+    let stolen = house.stolen(ServiceName::ControlPlane, "/overseer.v1.PlanService/GetPlan");
     let mut request = rest("GET", "/api/v1/plans/x", VIEWER, "");
-    request.headers_mut().insert("overseer-actor", r#"{"User":{"name":"boss","roles":["admin"]}}"#.parse().unwrap());
+    request.headers_mut().extend(stolen.clone());
     let (status, plan) = read(house.send(request).await).await;
     assert_eq!((status.as_u16(), &plan["title"]), (200, &VIEWER.into()));
+    // Nor is it a token.
+    let mut request = rest("GET", "/api/v1/plans/x", stolen["overseer-assertion"].to_str().unwrap(), "");
+    request.headers_mut().extend(stolen);
+    assert_eq!(read(house.send(request).await).await.0, 401);
 }
 
 #[tokio::test]
