@@ -9,11 +9,13 @@ mod grpc;
 mod identity;
 mod incidents;
 mod outcomes;
+mod parked;
 mod plan;
 mod playbook;
 mod policy;
 mod refusal;
 mod resolve;
+mod retention;
 mod step;
 mod store;
 mod targets;
@@ -26,6 +28,7 @@ use std::time::{Duration, Instant};
 use overseer_bus::{Durable, Sites};
 use overseer_contract::v1::audit_service_server::AuditServiceServer;
 use overseer_contract::v1::identity_service_server::IdentityServiceServer;
+use overseer_contract::v1::parked_service_server::ParkedServiceServer;
 use overseer_contract::v1::plan_service_server::PlanServiceServer;
 use overseer_model::{EventKind, Stream};
 use overseer_permit::Signer;
@@ -83,7 +86,11 @@ pub async fn build(
     let consumer = events::Events { base: base.clone(), approved: approved.clone() };
     let dispatcher =
         dispatch::Dispatcher { base: base.clone(), signer, approved: approved.clone(), started: Instant::now() };
-    let tasks = vec![consume(&base, durable(KINDS), Arc::new(consumer)).await?, dispatch::task(dispatcher)];
+    let tasks = vec![
+        consume(&base, durable(KINDS), Arc::new(consumer)).await?,
+        dispatch::task(dispatcher),
+        overseer_runtime::retention::task(&base, retention::prune),
+    ];
 
     let approvals = approve::Approvals {
         base: base.clone(),
@@ -93,6 +100,7 @@ pub async fn build(
     };
     let routes = Routes::new(PlanServiceServer::new(grpc::Plans { db: base.db.clone(), approvals }))
         .add_service(IdentityServiceServer::new(identity::Identity { db: base.db.clone() }))
+        .add_service(ParkedServiceServer::new(parked::Parked { db: base.db.clone(), peers: base.peers.clone() }))
         .add_service(AuditServiceServer::new(grpc::Audits { db: base.db.clone(), peers: base.peers.clone() }));
     // Last, because it is told once: nothing after it fails.
     let token = identity::first_token(&base.db).await?;

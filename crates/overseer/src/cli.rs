@@ -112,6 +112,9 @@ enum Command {
     /// The hash-chained record of everything done and looked at.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Settle events that a service gave up.
+    #[command(subcommand)]
+    Parked(ParkedCommand),
     /// What is watched.
     Resources(ListArgs),
     /// What was observed, newest first.
@@ -227,6 +230,17 @@ enum AuditCommand {
 }
 
 #[derive(Subcommand)]
+enum ParkedCommand {
+    /// List the parked events of every service, oldest first.
+    List,
+    /// Apply a parked event again, once. It stays parked when that fails.
+    #[command(after_help = "Example:\n  overseer parked replay incident-engine evt_…")]
+    Replay { service: String, id: String },
+    /// Give a parked event up for good.
+    Drop { service: String, id: String },
+}
+
+#[derive(Subcommand)]
 enum DrillCommand {
     /// A container that crashes until the engine gives up, and runs once it is started again.
     RestartLoop {
@@ -319,6 +333,15 @@ async fn ask(command: Command, output: Answers) -> anyhow::Result<()> {
         }
         Command::Audit(AuditCommand::Verify) => return verify(&client, output).await,
         Command::Audit(AuditCommand::List(args)) => (client.get(&list("/api/v1/audit", args)).await?, show::audit),
+        Command::Parked(ParkedCommand::List) => (client.get("/api/v1/parked").await?, show::parked),
+        Command::Parked(ParkedCommand::Replay { service, id }) => {
+            let path = format!("/api/v1/parked/{}/{}:replay", segment(&service), segment(&id));
+            (client.post(&path, &serde_json::json!({})).await?, |_| Ok("The event was applied.".to_owned()))
+        }
+        Command::Parked(ParkedCommand::Drop { service, id }) => {
+            let path = format!("/api/v1/parked/{}/{}", segment(&service), segment(&id));
+            (client.delete(&path).await?, |_| Ok("The event was dropped.".to_owned()))
+        }
         Command::Resources(args) => (client.get(&list("/api/v1/resources", args)).await?, show::resources),
         Command::Facts(args) => (client.get(&list("/api/v1/facts", args)).await?, show::facts),
         Command::Deliveries(args) => (client.get(&list("/api/v1/deliveries", args)).await?, show::deliveries),

@@ -9,8 +9,8 @@ use anyhow::Context as _;
 use overseer_bus::{Bus, InProcess, JetStream};
 use overseer_model::ServiceName;
 use overseer_runtime::telemetry::Telemetry;
-use overseer_runtime::{Base, Health, Peers, Relay, Secret, Service, Task, run_until_stopped};
-use overseer_storage::{Db, Durability, Location, Migrations};
+use overseer_runtime::{Base, Consumers, Health, Peers, Relay, Secret, Service, Task, run_until_stopped};
+use overseer_storage::{Db, Location, Migrations};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Flags, load};
@@ -127,8 +127,8 @@ fn peers(scope: &Scope, config: &Config, keys: &Keys) -> anyhow::Result<Peers> {
 }
 
 impl Ground {
-    async fn base(&self, service: ServiceName, durability: Durability, migrations: Migrations) -> anyhow::Result<Base> {
-        let db = Db::open(&self.location, service, durability, migrations).await?;
+    async fn base(&self, service: ServiceName, migrations: Migrations) -> anyhow::Result<Base> {
+        let db = Db::open(&self.location, service, migrations).await?;
         Ok(Base {
             service,
             site: self.config.site.clone(),
@@ -137,29 +137,29 @@ impl Ground {
             peers: self.peers.clone(),
             relay: Relay::default(),
             health: self.health.clone(),
+            consumers: Consumers::default(),
             stop: self.stop.clone(),
         })
     }
 }
 
-/// Builds the services of this process. What decides and what acts survives a loss of power; what the platform can be
-/// asked again, and what is told again, survives the death of the process.
+/// Builds the services of this process.
 async fn build(scope: &Scope, ground: &Ground, keys: &Keys, data_dir: &Path) -> anyhow::Result<Vec<Service>> {
     let config = &ground.config;
     let mut services = Vec::new();
     if scope.has(ServiceName::Collector) {
         let migrations = overseer_collector::MIGRATIONS;
-        let base = ground.base(ServiceName::Collector, Durability::Process, migrations).await?;
+        let base = ground.base(ServiceName::Collector, migrations).await?;
         services.push(overseer_collector::build(base, config.collector.clone(), data_dir).await?);
     }
     if scope.has(ServiceName::IncidentEngine) {
         let migrations = overseer_incident_engine::MIGRATIONS;
-        let base = ground.base(ServiceName::IncidentEngine, Durability::Process, migrations).await?;
+        let base = ground.base(ServiceName::IncidentEngine, migrations).await?;
         services.push(overseer_incident_engine::build(base, config.incident_engine.clone()).await?);
     }
     if scope.has(ServiceName::ControlPlane) {
         let migrations = overseer_control_plane::MIGRATIONS;
-        let base = ground.base(ServiceName::ControlPlane, Durability::Power, migrations).await?;
+        let base = ground.base(ServiceName::ControlPlane, migrations).await?;
         let (service, first) =
             overseer_control_plane::build(base, config.control_plane.clone(), keys.signer()?).await?;
         if let Some(token) = first {
@@ -169,13 +169,13 @@ async fn build(scope: &Scope, ground: &Ground, keys: &Keys, data_dir: &Path) -> 
     }
     if scope.has(ServiceName::Executor) {
         let migrations = overseer_executor::MIGRATIONS;
-        let base = ground.base(ServiceName::Executor, Durability::Power, migrations).await?;
+        let base = ground.base(ServiceName::Executor, migrations).await?;
         let verifier = keys.verifier(config.site.clone()).await?;
         services.push(overseer_executor::build_docker(base, config.executor.clone(), verifier).await?);
     }
     if scope.has(ServiceName::Notifier) {
         let migrations = overseer_notifier::MIGRATIONS;
-        let base = ground.base(ServiceName::Notifier, Durability::Process, migrations).await?;
+        let base = ground.base(ServiceName::Notifier, migrations).await?;
         services.push(overseer_notifier::build(base, config.notifier.clone()).await?);
     }
     if scope.has(ServiceName::Gateway) {

@@ -31,15 +31,6 @@ impl fmt::Debug for Location {
     }
 }
 
-/// What a commit survives on SQLite; PostgreSQL always syncs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// A loss of power: the file is synced at each commit.
-    Power,
-    /// The death of the process. A loss of power may take back the last commits, in order and never half.
-    Process,
-}
-
 /// The tables of one service.
 #[derive(Clone, Debug)]
 pub enum Db {
@@ -109,12 +100,7 @@ impl Db {
     ///
     /// # Errors
     /// When the place cannot be opened, or its tables are newer than this build.
-    pub async fn open(
-        location: &Location,
-        service: ServiceName,
-        durability: Durability,
-        migrations: Migrations,
-    ) -> Result<Self, StoreError> {
+    pub async fn open(location: &Location, service: ServiceName, migrations: Migrations) -> Result<Self, StoreError> {
         match location {
             Location::Sqlite { folder } => {
                 let file = folder.join(format!("{}.db", service.snake()));
@@ -125,10 +111,9 @@ impl Db {
                     .create_if_missing(true)
                     .journal_mode(SqliteJournalMode::Wal)
                     .busy_timeout(Duration::from_secs(5))
-                    .synchronous(match durability {
-                        Durability::Power => SqliteSynchronous::Full,
-                        Durability::Process => SqliteSynchronous::Normal,
-                    });
+                    // What a commit says is promised to others: facts are numbered by it, events are relayed after it,
+                    // outcomes are acknowledged after it. A loss of power must not take it back.
+                    .synchronous(SqliteSynchronous::Full);
                 // A file does not go away as a server does: no ping before each use.
                 let pool = |most| {
                     SqlitePoolOptions::new()

@@ -8,9 +8,10 @@ mod error;
 pub mod inbox;
 mod migrate;
 pub mod outbox;
+pub mod parked;
 pub mod state;
 
-pub use db::{Conn, Db, Durability, Location, Reader, Tx, clean};
+pub use db::{Conn, Db, Location, Reader, Tx, clean};
 pub use error::StoreError;
 pub use migrate::Migrations;
 /// For the [`row!`] macro.

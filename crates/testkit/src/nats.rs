@@ -47,11 +47,41 @@ impl Nats {
         self.peer.order("start", "started").await;
     }
 
+    /// Remembers what JetStream has stored, as a loss of power could leave it. The server must be killed.
+    pub fn keep_store(&self) -> KeptStore {
+        let kept = tempfile::tempdir().expect("a temporary folder");
+        copy(&self.peer.folder().join("jetstream"), &kept.path().join("jetstream"));
+        KeptStore(kept)
+    }
+
+    /// Puts an earlier store in the place of the present one. The server must be killed.
+    pub fn return_to(&self, kept: &KeptStore) {
+        let store = self.peer.folder().join("jetstream");
+        std::fs::remove_dir_all(&store).expect("the store is there");
+        copy(&kept.0.path().join("jetstream"), &store);
+    }
+
     /// SIGKILL, and back on the same port with an empty JetStream: every stream, consumer and message is gone.
     pub async fn lose_store(&self) {
         self.kill().await;
         self.peer.order("wipe", "wiped").await;
         self.restart().await;
+    }
+}
+
+/// An earlier state of a server's store.
+pub struct KeptStore(tempfile::TempDir);
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).expect("a folder can be made");
+    for entry in std::fs::read_dir(from).expect("the folder is there") {
+        let entry = entry.expect("the folder can be read");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("a file can be copied");
+        }
     }
 }
 

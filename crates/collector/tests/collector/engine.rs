@@ -12,8 +12,8 @@ use overseer_model::{
     Actor, AfterExit, EventKind, ExitCause, Fact, FactSource, Observation, ResourceState, Role, ServiceName, Stream,
     Timestamp,
 };
-use overseer_runtime::{Base, Health, Peers, Relay, RunError, Secret, run_until_stopped};
-use overseer_storage::{Db, Durability, Location};
+use overseer_runtime::{Base, Consumers, Health, Peers, Relay, RunError, Secret, run_until_stopped};
+use overseer_storage::{Db, Location};
 use overseer_testkit::{CrashPlan, Crashes, Docker, Postgres, until};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -67,7 +67,7 @@ struct Collector {
 impl Collector {
     async fn start(docker: &Docker, location: &Location, published: &Published) -> Self {
         let service = ServiceName::Collector;
-        let db = Db::open(location, service, Durability::Process, overseer_collector::MIGRATIONS).await.unwrap();
+        let db = Db::open(location, service, overseer_collector::MIGRATIONS).await.unwrap();
         let bus = InProcess::new();
         let durable = Durable {
             service: ServiceName::IncidentEngine,
@@ -86,6 +86,7 @@ impl Collector {
             peers: peers.clone(),
             relay: Relay::default(),
             health: health.clone(),
+            consumers: Consumers::default(),
             stop: stop.clone(),
         };
         let folder = tempfile::tempdir().unwrap();

@@ -15,8 +15,8 @@ use overseer_model::{
 use overseer_provider_port::{
     ClockOffset, ContainerDetails, Details, NotFound, Observe, ObserveError, PlatformEvent, Snapshot, Traits, Witness,
 };
-use overseer_runtime::{Base, Peers, Relay, Secret, run_until_stopped};
-use overseer_storage::{Db, Durability, Location};
+use overseer_runtime::{Base, Consumers, Peers, Relay, Secret, run_until_stopped};
+use overseer_storage::{Db, Location};
 use overseer_testkit::until;
 use tokio_util::sync::CancellationToken;
 
@@ -151,11 +151,12 @@ async fn start(folder: &tempfile::TempDir, platform: &Platform, bus: Arc<LossyBu
     let base = Base {
         service,
         site: "home".parse().unwrap(),
-        db: Db::open(&location, service, Durability::Process, overseer_collector::MIGRATIONS).await.unwrap(),
+        db: Db::open(&location, service, overseer_collector::MIGRATIONS).await.unwrap(),
         bus,
         peers: Peers::new(Arc::new(Secret::random().unwrap()), &HashMap::new()).unwrap(),
         relay: Relay::default(),
         health: overseer_runtime::Health::default(),
+        consumers: Consumers::default(),
         stop: stop.clone(),
     };
     let built =

@@ -16,8 +16,10 @@ use overseer_contract::v1::{self, AuthenticateRequest};
 use overseer_contract::{Contract, Method, Owner};
 use overseer_gateway::GatewayConfig;
 use overseer_model::{Actor, Permission, ServiceName};
-use overseer_runtime::{Base, Code, Health, Peers, Problem, Relay, Secret, Service, bind, run_until_stopped, serve};
-use overseer_storage::{Db, Durability, Location, Migrations};
+use overseer_runtime::{
+    Base, Code, Consumers, Health, Peers, Problem, Relay, Secret, Service, bind, run_until_stopped, serve,
+};
+use overseer_storage::{Db, Location, Migrations};
 use prost::Message;
 use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, Value};
 use tokio_util::sync::CancellationToken;
@@ -87,7 +89,7 @@ impl House {
         let inside = ServiceName::ALL.into_iter().filter(|s| *s != ServiceName::Gateway && !away.contains(s));
         for service in inside {
             let location = Location::Sqlite { folder: folder.path().to_owned() };
-            let db = Db::open(&location, service, Durability::Process, Migrations(&[])).await.unwrap();
+            let db = Db::open(&location, service, Migrations(&[])).await.unwrap();
             let base = Base {
                 service,
                 site: "home".parse().unwrap(),
@@ -96,6 +98,7 @@ impl House {
                 peers: peers.clone(),
                 relay: Relay::default(),
                 health: Health::default(),
+                consumers: Consumers::default(),
                 stop: stop.clone(),
             };
             let routes = Routes::from(Router::new().fallback(stand_in).with_state(tokens.clone()));

@@ -10,8 +10,8 @@ use overseer_contract::v1::delivery_service_client::DeliveryServiceClient;
 use overseer_contract::{Event, to_timestamp, v1};
 use overseer_model::{Actor, IncidentId, ServiceName, Timestamp};
 use overseer_notifier::{MIGRATIONS, NotifierConfig, Reach, WebhookConfig, WebhookUrl, build};
-use overseer_runtime::{Base, Health, Peers, Relay, RunError, Secret, run_until_stopped};
-use overseer_storage::{Db, Durability, Location};
+use overseer_runtime::{Base, Consumers, Health, Peers, Relay, RunError, Secret, run_until_stopped};
+use overseer_storage::{Db, Location};
 use overseer_testkit::{Postgres, WebhookReceiver, until};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -57,7 +57,7 @@ impl Store {
     pub async fn start(&self, webhooks: Vec<WebhookConfig>, max_attempts: u32, first_retry_ms: u32) -> House {
         static TLS: Once = Once::new();
         TLS.call_once(|| rustls::crypto::ring::default_provider().install_default().unwrap());
-        let db = Db::open(&self.location, ServiceName::Notifier, Durability::Power, MIGRATIONS).await.unwrap();
+        let db = Db::open(&self.location, ServiceName::Notifier, MIGRATIONS).await.unwrap();
         let bus = InProcess::new();
         let secret = Arc::new(Secret::random().unwrap());
         let base = Base {
@@ -68,6 +68,7 @@ impl Store {
             peers: Peers::new(secret, &HashMap::new()).unwrap(),
             relay: Relay::default(),
             health: Health::default(),
+            consumers: Consumers::default(),
             stop: CancellationToken::new(),
         };
         let (peers, stop) = (base.peers.clone(), base.stop.clone());
