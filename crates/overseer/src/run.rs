@@ -2,15 +2,18 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use axum::Router;
 use overseer_bus::{Bus, InProcess, JetStream};
 use overseer_model::ServiceName;
 use overseer_runtime::telemetry::Telemetry;
-use overseer_runtime::{Base, Consumers, Health, Peers, Relay, Secret, Service, Task, run_until_stopped};
-use overseer_storage::{Db, Location, Migrations};
+use overseer_runtime::{
+    Alone, Base, Consumers, Dependency, Health, Peers, Relay, Secret, Service, Switch, Task, run_until_stopped,
+};
+use overseer_storage::{Competitor, Db, HolderName, Location, Migrations, Term};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Flags, load};
@@ -43,6 +46,8 @@ impl Scope {
 /// The ground that the services of this process share.
 struct Ground {
     config: Config,
+    keys: Keys,
+    data_dir: PathBuf,
     location: Location,
     bus: Arc<dyn Bus>,
     peers: Peers,
@@ -57,26 +62,40 @@ pub async fn run(scope: Scope, flags: Flags) -> anyhow::Result<()> {
     let keys = Keys::new(&config.keys, &data_dir)?;
     let _locks = lock(&scope, &config, &data_dir)?;
     let stop = CancellationToken::new();
-    let ground = Ground {
+    let ground = Arc::new(Ground {
         location: config.location(&data_dir),
         bus: bus(&scope, &config).await?,
         peers: peers(&scope, &config, &keys)?,
         health: Health::default(),
         stop: stop.clone(),
         config,
-    };
+        keys,
+        data_dir,
+    });
     let mut ports = HashMap::new();
     for service in ServiceName::ALL.into_iter().filter(|service| scope.listens(*service)) {
         ports.insert(service, overseer_runtime::bind(ground.config.listen(service)?).await?);
     }
-    let services = build(&scope, &ground, &keys, &data_dir).await?;
-    let mut others = vec![stop_on_signal(stop.clone())?];
-    for service in &services {
-        if let Some(port) = ports.remove(&service.name) {
-            if service.name == ServiceName::Gateway {
-                announce(&port.local_addr()?.to_string(), &data_dir)?;
+    let (mut services, mut others, mut routers) = (Vec::new(), vec![stop_on_signal(stop.clone())?], HashMap::new());
+    for name in ServiceName::ALL.into_iter().filter(|service| scope.has(*service)) {
+        match alone(&ground, name).await? {
+            Some((switch, standby)) => {
+                routers.insert(name, switch.router());
+                others.push(standby);
             }
-            let host = overseer_runtime::serve(port, service.router.clone(), ground.health.clone(), stop.clone());
+            None => {
+                let service = ground.build(name, None, stop.clone()).await?;
+                routers.insert(name, service.router.clone());
+                services.push(service);
+            }
+        }
+    }
+    for (name, router) in routers {
+        if let Some(port) = ports.remove(&name) {
+            if name == ServiceName::Gateway {
+                announce(&port.local_addr()?.to_string(), &ground.data_dir)?;
+            }
+            let host = overseer_runtime::serve(port, router, ground.health.clone(), stop.clone());
             others.push(Task::new("host", host));
         }
     }
@@ -126,64 +145,100 @@ fn peers(scope: &Scope, config: &Config, keys: &Keys) -> anyhow::Result<Peers> {
     Ok(Peers::new(secret, &remote)?)
 }
 
+/// A service that runs in one process at a time, where several could: on PostgreSQL. What has claims of its own on each
+/// piece of work (executor, notifier), or no tables (gateway), runs in as many as there are.
+async fn alone(ground: &Arc<Ground>, service: ServiceName) -> anyhow::Result<Option<(Switch, Task)>> {
+    let scope = match service {
+        ServiceName::Collector => ground.config.site.to_string(),
+        ServiceName::IncidentEngine | ServiceName::ControlPlane => "*".to_owned(),
+        ServiceName::Executor | ServiceName::Notifier | ServiceName::Gateway => return Ok(None),
+    };
+    let name = HolderName { service, scope };
+    let Some(competitor) = Competitor::new(&ground.location, name, ground.config.advertise(service)?)? else {
+        return Ok(None);
+    };
+    let db = Db::open(&ground.location, service, migrations_of(service)).await?;
+    // Until it is known whether this process runs the service.
+    ground.health.set(service.as_str(), Dependency::Waiting);
+    let switch = Switch::new(Router::new());
+    ground.peers.built(service, switch.router());
+    let of_term = ground.clone();
+    let alone = Alone {
+        service,
+        competitor: Arc::new(competitor),
+        db,
+        switch: switch.clone(),
+        health: ground.health.clone(),
+        stop: ground.stop.clone(),
+        build: move |term, stop| {
+            let ground = of_term.clone();
+            async move { ground.build(service, Some(term), stop).await }
+        },
+    };
+    Ok(Some((switch, alone.task())))
+}
+
+const fn migrations_of(service: ServiceName) -> Migrations {
+    match service {
+        ServiceName::Collector => overseer_collector::MIGRATIONS,
+        ServiceName::IncidentEngine => overseer_incident_engine::MIGRATIONS,
+        ServiceName::ControlPlane => overseer_control_plane::MIGRATIONS,
+        ServiceName::Executor => overseer_executor::MIGRATIONS,
+        ServiceName::Notifier => overseer_notifier::MIGRATIONS,
+        ServiceName::Gateway => Migrations(&[]),
+    }
+}
+
 impl Ground {
-    async fn base(&self, service: ServiceName, migrations: Migrations) -> anyhow::Result<Base> {
-        let db = Db::open(&self.location, service, migrations).await?;
+    async fn base(&self, service: ServiceName, term: Option<Term>, stop: CancellationToken) -> anyhow::Result<Base> {
+        let db = Db::open(&self.location, service, migrations_of(service)).await?;
         Ok(Base {
             service,
             site: self.config.site.clone(),
-            db,
+            db: match term {
+                Some(term) => db.in_term(term),
+                None => db,
+            },
             bus: self.bus.clone(),
             peers: self.peers.clone(),
             relay: Relay::default(),
             health: self.health.clone(),
             consumers: Consumers::default(),
-            stop: self.stop.clone(),
+            stop,
         })
     }
-}
 
-/// Builds the services of this process.
-async fn build(scope: &Scope, ground: &Ground, keys: &Keys, data_dir: &Path) -> anyhow::Result<Vec<Service>> {
-    let config = &ground.config;
-    let mut services = Vec::new();
-    if scope.has(ServiceName::Collector) {
-        let migrations = overseer_collector::MIGRATIONS;
-        let base = ground.base(ServiceName::Collector, migrations).await?;
-        services.push(overseer_collector::build(base, config.collector.clone(), data_dir).await?);
-    }
-    if scope.has(ServiceName::IncidentEngine) {
-        let migrations = overseer_incident_engine::MIGRATIONS;
-        let base = ground.base(ServiceName::IncidentEngine, migrations).await?;
-        services.push(overseer_incident_engine::build(base, config.incident_engine.clone()).await?);
-    }
-    if scope.has(ServiceName::ControlPlane) {
-        let migrations = overseer_control_plane::MIGRATIONS;
-        let base = ground.base(ServiceName::ControlPlane, migrations).await?;
-        let (service, first) =
-            overseer_control_plane::build(base, config.control_plane.clone(), keys.signer()?).await?;
-        if let Some(token) = first {
-            tell_token(&token.0, config, data_dir)?;
+    /// Builds one service, for one term where it must be alone.
+    async fn build(&self, name: ServiceName, term: Option<Term>, stop: CancellationToken) -> anyhow::Result<Service> {
+        let config = &self.config;
+        if name == ServiceName::Gateway {
+            let (peers, bus) = (self.peers.clone(), self.bus.clone());
+            let (router, tasks) = overseer_gateway::build(peers, bus, config.gateway.clone(), stop).await?;
+            return Ok(Service::without_store(name, router, tasks));
         }
-        services.push(service);
+        let base = self.base(name, term, stop).await?;
+        Ok(match name {
+            ServiceName::Collector => overseer_collector::build(base, config.collector.clone(), &self.data_dir).await?,
+            ServiceName::IncidentEngine => {
+                overseer_incident_engine::build(base, config.incident_engine.clone()).await?
+            }
+            ServiceName::ControlPlane => {
+                let signer = self.keys.signer()?;
+                let (service, first) =
+                    overseer_control_plane::build(base, config.control_plane.clone(), signer).await?;
+                if let Some(token) = first {
+                    tell_token(&token.0, config, &self.data_dir)?;
+                }
+                service
+            }
+            ServiceName::Executor => {
+                let verifier = self.keys.verifier(config.site.clone()).await?;
+                overseer_executor::build_docker(base, config.executor.clone(), verifier).await?
+            }
+            ServiceName::Notifier => overseer_notifier::build(base, config.notifier.clone()).await?,
+            ServiceName::Gateway => anyhow::bail!("the gateway has no tables"),
+        })
     }
-    if scope.has(ServiceName::Executor) {
-        let migrations = overseer_executor::MIGRATIONS;
-        let base = ground.base(ServiceName::Executor, migrations).await?;
-        let verifier = keys.verifier(config.site.clone()).await?;
-        services.push(overseer_executor::build_docker(base, config.executor.clone(), verifier).await?);
-    }
-    if scope.has(ServiceName::Notifier) {
-        let migrations = overseer_notifier::MIGRATIONS;
-        let base = ground.base(ServiceName::Notifier, migrations).await?;
-        services.push(overseer_notifier::build(base, config.notifier.clone()).await?);
-    }
-    if scope.has(ServiceName::Gateway) {
-        let (peers, bus, stop) = (ground.peers.clone(), ground.bus.clone(), ground.stop.clone());
-        let (router, tasks) = overseer_gateway::build(peers, bus, config.gateway.clone(), stop).await?;
-        services.push(Service::without_store(ServiceName::Gateway, router, tasks));
-    }
-    Ok(services)
 }
 
 /// The token of the first start: printed once, and kept where this machine's command line finds it.

@@ -16,6 +16,7 @@ mod relay;
 pub mod retention;
 mod secret;
 mod service;
+mod standby;
 pub mod telemetry;
 
 pub use consume::{ApplyError, Consumer, consume, first_time};
@@ -29,3 +30,4 @@ pub use problem::{Code, Problem};
 pub use relay::Relay;
 pub use secret::{Secret, SecretError};
 pub use service::{Base, BuildError, RunError, Service, Task, run_until_stopped};
+pub use standby::{Alone, Switch};

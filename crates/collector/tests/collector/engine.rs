@@ -30,8 +30,11 @@ impl Handler for Published {
     async fn handle(&self, delivery: &Delivery) -> Verdict {
         let batch: v1::FactBatch = delivery.event.payload().unwrap();
         let now = Timestamp::now();
+        let mut published = self.0.lock().unwrap();
+        // As the incident engine does: what is published again after a start has been seen.
+        let seen = published.last().map_or(0, |(fact, _)| fact.sequence);
         let facts = batch.facts.into_iter().map(|fact| (Fact::try_from(fact).unwrap(), now));
-        self.0.lock().unwrap().extend(facts);
+        published.extend(facts.filter(|(fact, _)| fact.sequence > seen));
         Verdict::Done
     }
 }
