@@ -8,8 +8,9 @@ mod reader;
 mod streams;
 mod users;
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_nats::jetstream::Context;
@@ -90,6 +91,33 @@ struct Server {
     ack_wait: Duration,
     /// Counts the connections made; each may lead to a server that knows nothing.
     connections: watch::Receiver<u64>,
+    stored: Mutex<Stored>,
+}
+
+/// What the server said that it has stored. It acknowledges before it syncs, so a loss of power can take the end of a
+/// stream back; then its last sequence is lower than it was.
+#[derive(Default)]
+struct Stored {
+    last: HashMap<Stream, u64>,
+    /// Times that a stream went back.
+    losses: u64,
+}
+
+impl Stored {
+    fn acknowledged(&mut self, stream: Stream, sequence: u64) {
+        let last = self.last.entry(stream).or_default();
+        *last = sequence.max(*last);
+    }
+
+    /// `before` is what was stored before the server was asked for its `last` sequence.
+    fn compare(&mut self, stream: Stream, before: u64, last: u64) {
+        if last < before {
+            self.losses += 1;
+            self.last.insert(stream, last);
+        } else {
+            self.acknowledged(stream, last);
+        }
+    }
 }
 
 impl JetStream {
@@ -116,7 +144,8 @@ impl JetStream {
             tracing::warn!(url = shown, "the NATS server lets anybody publish: set the users of `overseer config nats`");
         }
         let context = ContextBuilder::new().timeout(ANSWER_WITHIN).ack_timeout(ANSWER_WITHIN).build(client.clone());
-        let server = Server { url: shown, client, context, ack_wait, connections };
+        let stored = Mutex::default();
+        let server = Server { url: shown, client, context, ack_wait, connections, stored };
         // JetStream of a server that has just started answers later than the server.
         let mut wait = RETRY_FIRST;
         while let Err(error) = streams::at_start(&server.context, login.as_ref()).await {
@@ -133,6 +162,10 @@ impl JetStream {
 impl Server {
     fn refused(&self, what: &str, source: impl Into<Source>) -> BusError {
         BusError::Refused { url: self.url.clone(), what: what.to_owned(), source: source.into() }
+    }
+
+    fn stored(&self) -> MutexGuard<'_, Stored> {
+        self.stored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Once the connection is a new one and has had time for the answers to what was sent on it.
@@ -237,7 +270,10 @@ impl Bus for JetStream {
             () = self.server.answers_lost() => return Err(BusError::NotTaken { source: None }),
         };
         let error = match answer {
-            Ok(Ok(_)) => return Ok(()),
+            Ok(Ok(answer)) => {
+                self.server.stored().acknowledged(event.kind.stream(), answer.sequence);
+                return Ok(());
+            }
             Ok(Err(error)) => error,
             Err(elapsed) => return Err(BusError::NotTaken { source: Some(elapsed.into()) }),
         };
@@ -263,10 +299,17 @@ impl Bus for JetStream {
     async fn incarnation(&self) -> Result<Incarnation, BusError> {
         let mut lives = Vec::new();
         for stream in Stream::ALL {
+            let before = self.server.stored().last.get(&stream).copied().unwrap_or_default();
             let info = streams::ensure(&self.server.context, stream)
                 .await
                 .map_err(|source| self.server.refused("STREAM.INFO", source))?;
-            lives.push(info.cached_info().created.unix_timestamp_nanos().to_string());
+            let info = info.cached_info();
+            self.server.stored().compare(stream, before, info.state.last_sequence);
+            lives.push(info.created.unix_timestamp_nanos().to_string());
+        }
+        let losses = self.server.stored().losses;
+        if losses > 0 {
+            lives.push(format!("lost{losses}"));
         }
         Ok(Incarnation(lives.join("-")))
     }

@@ -23,7 +23,7 @@ use overseer_logstore::{Nanos, Stream};
 use overseer_model::{ServiceName, Timestamp};
 use overseer_provider_port::{LogPosition, LogTime};
 use overseer_runtime::Relay;
-use overseer_storage::{Db, Durability, Location};
+use overseer_storage::{Db, Location};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -89,7 +89,7 @@ async fn ingest(folder: &Path, batches: Vec<Arc<Batch>>) {
     let service = ServiceName::Collector;
     std::fs::create_dir_all(folder).unwrap();
     let location = Location::Sqlite { folder: folder.to_owned() };
-    let db = Db::open(&location, service, Durability::Process, overseer_collector::MIGRATIONS).await.unwrap();
+    let db = Db::open(&location, service, overseer_collector::MIGRATIONS).await.unwrap();
     let retention = Retention { usual: Days::try_from(3_650).unwrap(), of: BTreeMap::new() };
     let (logs, number) = (folder.join("logs"), applied(&db).await.unwrap());
     let open = move || {

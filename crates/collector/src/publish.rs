@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use overseer_bus::{Bus, BusError};
 use overseer_contract::{BadEvent, Event, v1};
-use overseer_model::{Site, Timestamp};
+use overseer_model::{Site, Stream, Timestamp};
 use overseer_storage::StoreError;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -21,8 +21,8 @@ const MOST: i64 = 500;
 const KEY: &str = "facts";
 /// How often the life of the bus is asked for, and a lost wake-up made good.
 const SWEEP: Duration = Duration::from_secs(2);
-/// How long the bus keeps facts, and so how far back they are published again.
-const BUS_KEEPS: Duration = Duration::from_secs(24 * 3600);
+/// How far back facts are published again at the start: a bus that acknowledges before it syncs may have lost them.
+const AGAIN_AT_START: Duration = Duration::from_secs(5 * 60);
 
 #[derive(Debug, thiserror::Error)]
 enum PublishError {
@@ -49,6 +49,9 @@ impl Publisher {
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut backoff = Backoff::default();
+        if let Err(error) = self.store.publish_again(Timestamp::now() - AGAIN_AT_START).await {
+            tracing::warn!(error = &error as &dyn Error, "facts of the last minutes are not published again");
+        }
         loop {
             let round = tokio::select! {
                 biased;
@@ -74,7 +77,9 @@ impl Publisher {
 
     async fn check_bus_and_publish(&self, stop: &CancellationToken) -> Result<(), PublishError> {
         let life = self.bus.incarnation().await?;
-        if self.store.meet_bus(&life.0, Timestamp::now() - BUS_KEEPS).await? {
+        // As far back as the bus would still have them.
+        let kept = Stream::Facts.keeps().unwrap_or_default();
+        if self.store.meet_bus(&life.0, Timestamp::now() - kept).await? {
             tracing::warn!("the bus lost its data; the facts of the last day are published again");
         }
         self.publish_all(stop).await

@@ -206,16 +206,18 @@ impl Store {
         }
         let mut tx = self.db.begin_write().await?;
         if known.is_some() {
-            let first: Option<i64> = on!(&mut tx.conn(), c =>
-                sqlx::query_scalar("SELECT MIN(sequence) FROM facts WHERE recorded_at >= $1")
-                    .bind(since.micros()).fetch_one(c).await)?;
-            let published = cursor(&mut tx.conn()).await?;
-            let back = first.map_or(published, |first| published.min(first - 1));
-            state::set(&mut tx.conn(), PUBLISHED, &back.to_string()).await?;
+            step_back(&mut tx.conn(), since).await?;
         }
         state::set(&mut tx.conn(), BUS_LIFE, life).await?;
         tx.commit().await?;
         Ok(known.is_some())
+    }
+
+    /// Has the facts recorded since `since` published again.
+    pub async fn publish_again(&self, since: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.db.begin_write().await?;
+        step_back(&mut tx.conn(), since).await?;
+        tx.commit().await
     }
 
     /// Forgets facts recorded, and resources removed, before `before`.
@@ -227,6 +229,16 @@ impl Store {
             .bind(before.micros()).execute(c).await.map(drop))?;
         tx.commit().await
     }
+}
+
+/// Moves the cursor of what is published back before the facts recorded since `since`.
+async fn step_back(conn: &mut Conn<'_>, since: Timestamp) -> Result<(), StoreError> {
+    let first: Option<i64> = on!(&mut *conn, c =>
+        sqlx::query_scalar("SELECT MIN(sequence) FROM facts WHERE recorded_at >= $1")
+            .bind(since.micros()).fetch_one(c).await)?;
+    let published = cursor(&mut *conn).await?;
+    let back = first.map_or(published, |first| published.min(first - 1));
+    state::set(conn, PUBLISHED, &back.to_string()).await
 }
 
 async fn cursor(conn: &mut Conn<'_>) -> Result<i64, StoreError> {

@@ -15,8 +15,14 @@ pub enum Right {
 }
 
 const AUTHENTICATE: &str = "/overseer.v1.IdentityService/Authenticate";
-const LOCATE_RESOURCE: &str = "/overseer.v1.InventoryService/LocateResource";
-const VERIFY_CHAIN: &str = "/overseer.v1.ChainService/VerifyChain";
+/// What the control plane asks and orders for itself; what is a person's there, it has checked and recorded before.
+const OF_CONTROL_PLANE: [&str; 5] = [
+    "/overseer.v1.InventoryService/LocateResource",
+    "/overseer.v1.ChainService/VerifyChain",
+    "/overseer.v1.OwnParkedService/ListOwnParked",
+    "/overseer.v1.OwnParkedService/ReplayOwnParked",
+    "/overseer.v1.OwnParkedService/DropOwnParked",
+];
 
 /// The right of `caller` to call `method`; `None` for what it may not call at all.
 #[must_use]
@@ -24,9 +30,7 @@ pub fn right(caller: ServiceName, method: &Method) -> Option<Right> {
     match caller {
         ServiceName::Gateway if method.path == AUTHENTICATE => Some(Right::AsItself),
         ServiceName::Gateway => is_a_persons(method).then_some(Right::ForPerson),
-        ServiceName::ControlPlane => {
-            [LOCATE_RESOURCE, VERIFY_CHAIN].contains(&method.path.as_str()).then_some(Right::AsItself)
-        }
+        ServiceName::ControlPlane => OF_CONTROL_PLANE.contains(&method.path.as_str()).then_some(Right::AsItself),
         // They take events and call nobody.
         ServiceName::Identity
         | ServiceName::Collector
@@ -58,7 +62,7 @@ mod tests {
 
     #[test]
     fn what_the_table_names_is_in_the_contract_and_internal() {
-        for path in [AUTHENTICATE, LOCATE_RESOURCE, VERIFY_CHAIN] {
+        for path in OF_CONTROL_PLANE.into_iter().chain([AUTHENTICATE]) {
             let method = Contract::get().method(path).unwrap_or_else(|| panic!("{path}"));
             assert_eq!(method.permission, Permission::Internal, "{path}");
         }

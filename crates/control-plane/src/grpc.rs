@@ -121,8 +121,8 @@ pub struct Audits {
     pub peers: Peers,
 }
 
-/// The services that keep a chain.
-const CHAINED: [ServiceName; 6] = [
+/// The services with tables of their own: each keeps a chain, and may have parked events.
+pub const CHAINED: [ServiceName; 6] = [
     ServiceName::Identity,
     ServiceName::Collector,
     ServiceName::IncidentEngine,

@@ -8,11 +8,13 @@ mod events;
 mod grpc;
 mod incidents;
 mod outcomes;
+mod parked;
 mod plan;
 mod playbook;
 mod policy;
 mod refusal;
 mod resolve;
+mod retention;
 mod step;
 mod store;
 mod targets;
@@ -24,6 +26,7 @@ use std::time::{Duration, Instant};
 
 use overseer_bus::{Durable, Sites};
 use overseer_contract::v1::audit_service_server::AuditServiceServer;
+use overseer_contract::v1::parked_service_server::ParkedServiceServer;
 use overseer_contract::v1::plan_service_server::PlanServiceServer;
 use overseer_model::{EventKind, Stream};
 use overseer_permit::Signer;
@@ -75,7 +78,11 @@ pub async fn build(base: Base, config: ControlPlaneConfig, signer: Signer) -> Re
     let consumer = events::Events { base: base.clone(), approved: approved.clone() };
     let dispatcher =
         dispatch::Dispatcher { base: base.clone(), signer, approved: approved.clone(), started: Instant::now() };
-    let tasks = vec![consume(&base, durable(KINDS), Arc::new(consumer)).await?, dispatch::task(dispatcher)];
+    let tasks = vec![
+        consume(&base, durable(KINDS), Arc::new(consumer)).await?,
+        dispatch::task(dispatcher),
+        overseer_runtime::retention::task(&base, retention::prune),
+    ];
 
     let approvals = approve::Approvals {
         base: base.clone(),
@@ -84,6 +91,7 @@ pub async fn build(base: Base, config: ControlPlaneConfig, signer: Signer) -> Re
         valid: Duration::from_secs(config.approval_s.into()),
     };
     let routes = Routes::new(PlanServiceServer::new(grpc::Plans { db: base.db.clone(), approvals }))
+        .add_service(ParkedServiceServer::new(parked::Parked { db: base.db.clone(), peers: base.peers.clone() }))
         .add_service(AuditServiceServer::new(grpc::Audits { db: base.db.clone(), peers: base.peers.clone() }));
     Ok(Service::new(&base, routes, tasks))
 }

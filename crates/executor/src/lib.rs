@@ -20,6 +20,7 @@ mod platform;
 mod probe;
 mod query;
 mod record;
+mod retention;
 mod verification;
 mod wire;
 mod work;
@@ -131,5 +132,6 @@ pub async fn build(
         Ok(())
     });
     let routes = Routes::new(ExecutionServiceServer::new(Executions { db: base.db.clone() }));
-    Ok(Service::new(&base, routes, vec![consumer, crew, presence]))
+    let retention = overseer_runtime::retention::task(&base, retention::prune);
+    Ok(Service::new(&base, routes, vec![consumer, crew, presence, retention]))
 }

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::{BadId, ServiceName};
 
@@ -19,6 +20,16 @@ pub enum Stream {
 
 impl Stream {
     pub const ALL: [Self; 3] = [Self::Facts, Self::Events, Self::Steps];
+
+    /// How long the bus keeps an event; `None` until it is taken.
+    #[must_use]
+    pub const fn keeps(self) -> Option<Duration> {
+        match self {
+            Self::Facts => Some(Duration::from_secs(24 * 3_600)),
+            Self::Events => Some(Duration::from_secs(30 * 24 * 3_600)),
+            Self::Steps => None,
+        }
+    }
 }
 
 macro_rules! kinds {

@@ -112,6 +112,9 @@ enum Command {
     /// The hash-chained record of everything done and looked at.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Settle events that a service gave up.
+    #[command(subcommand)]
+    Parked(ParkedCommand),
     /// What is watched.
     Resources(ListArgs),
     /// What was observed, newest first.
@@ -227,6 +230,17 @@ enum AuditCommand {
 }
 
 #[derive(Subcommand)]
+enum ParkedCommand {
+    /// List the parked events of every service, oldest first.
+    List,
+    /// Apply a parked event again, once. It stays parked when that fails.
+    #[command(after_help = "Example:\n  overseer parked replay incident-engine evt_…")]
+    Replay { service: String, id: String },
+    /// Give a parked event up for good.
+    Drop { service: String, id: String },
+}
+
+#[derive(Subcommand)]
 enum DrillCommand {
     /// A container that crashes until the engine gives up, and runs once it is started again.
     RestartLoop {
@@ -245,7 +259,18 @@ enum ConfigCommand {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Print the users of the services for nats-server. Holds their passwords.
+    #[command(after_help = NATS_EXAMPLE)]
+    Nats(RunArgs),
 }
+
+const NATS_EXAMPLE: &str = "Each service has its own user, who may publish its own events, read its own durables, and \
+nothing else. The passwords are in the folder of keys, one file `<service>.nats` per service; missing ones are made.
+
+Example:
+  (umask 077; overseer config nats > users.conf)
+  printf 'jetstream { store_dir: \"/var/lib/nats\", sync_interval: always }\\ninclude users.conf\\n' > nats.conf
+  nats-server --config nats.conf";
 
 fn service(text: &str) -> Result<ServiceName, String> {
     ServiceName::ALL.into_iter().find(|name| name.as_str() == text).ok_or_else(|| {
@@ -275,6 +300,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
             config::load(&Flags { config, ..Flags::default() })?;
             print("The configuration is good.")
         }
+        Command::Config(ConfigCommand::Nats(args)) => print(run::nats_users(&args.into())?.trim_end()),
         Command::Drill(DrillCommand::RestartLoop { never_recovers }) => {
             let ending = if never_recovers { drill::Ending::NeverRecovers } else { drill::Ending::Recovers };
             drill::restart_loop(ending).await
@@ -319,6 +345,15 @@ async fn ask(command: Command, output: Answers) -> anyhow::Result<()> {
         }
         Command::Audit(AuditCommand::Verify) => return verify(&client, output).await,
         Command::Audit(AuditCommand::List(args)) => (client.get(&list("/api/v1/audit", args)).await?, show::audit),
+        Command::Parked(ParkedCommand::List) => (client.get("/api/v1/parked").await?, show::parked),
+        Command::Parked(ParkedCommand::Replay { service, id }) => {
+            let path = format!("/api/v1/parked/{}/{}:replay", segment(&service), segment(&id));
+            (client.post(&path, &serde_json::json!({})).await?, |_| Ok("The event was applied.".to_owned()))
+        }
+        Command::Parked(ParkedCommand::Drop { service, id }) => {
+            let path = format!("/api/v1/parked/{}/{}", segment(&service), segment(&id));
+            (client.delete(&path).await?, |_| Ok("The event was dropped.".to_owned()))
+        }
         Command::Resources(args) => (client.get(&list("/api/v1/resources", args)).await?, show::resources),
         Command::Facts(args) => (client.get(&list("/api/v1/facts", args)).await?, show::facts),
         Command::Deliveries(args) => (client.get(&list("/api/v1/deliveries", args)).await?, show::deliveries),

@@ -31,6 +31,7 @@ pub struct Config {
     bus: Address,
     pub listen: HashMap<ServiceName, SocketAddr>,
     peers: HashMap<ServiceName, String>,
+    advertise: HashMap<ServiceName, String>,
     pub keys: KeyFiles,
     pub telemetry: TelemetryConfig,
     pub collector: CollectorConfig,
@@ -103,6 +104,16 @@ impl Config {
     /// Where a service in another process is reached.
     pub fn peer(&self, service: ServiceName) -> anyhow::Result<String> {
         match self.peers.get(&service).filter(|address| !address.is_empty()) {
+            Some(address) => Ok(address.clone()),
+            None => Ok(format!("http://{}", self.listen(service)?)),
+        }
+    }
+}
+
+impl Config {
+    /// Where other processes of the same service reach this one.
+    pub fn advertise(&self, service: ServiceName) -> anyhow::Result<String> {
+        match self.advertise.get(&service).filter(|address| !address.is_empty()) {
             Some(address) => Ok(address.clone()),
             None => Ok(format!("http://{}", self.listen(service)?)),
         }

@@ -12,6 +12,7 @@ use overseer_contract::callers_of;
 use overseer_credentials::{Credential, Installation, Keyring, PublicKey, ServiceKey, Trust};
 use overseer_model::{ServiceName, Site};
 use overseer_permit::{Signer, Verifier};
+use overseer_runtime::Secret;
 use tokio::time::Instant;
 
 use crate::config::{KeyFiles, make_private};
@@ -74,6 +75,17 @@ impl Keys {
 
     fn file(&self, service: ServiceName, ending: &str) -> PathBuf {
         self.folder.join(format!("{}.{ending}", service.snake()))
+    }
+
+    /// The password of a service's user at NATS.
+    pub fn bus_password(&self, service: ServiceName) -> anyhow::Result<String> {
+        let file = self.file(service, "nats");
+        make_once(&file, Secret::random()?.expose())?;
+        let password = String::from_utf8_lossy(Secret::from_file(&file)?.expose()).into_owned();
+        if !password.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            anyhow::bail!("`{}` must hold letters and digits only", file.display());
+        }
+        Ok(password)
     }
 
     pub fn signer(&self) -> anyhow::Result<Signer> {

@@ -2,16 +2,19 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use overseer_bus::{Bus, InProcess, JetStream};
+use axum::Router;
+use overseer_bus::{Bus, InProcess, JetStream, JetStreamOptions, Login, authorization};
 use overseer_credentials::{Credential, Keyring};
 use overseer_model::ServiceName;
 use overseer_runtime::telemetry::Telemetry;
-use overseer_runtime::{Base, Health, Peers, Relay, Secret, Service, Task, run_until_stopped};
-use overseer_storage::{Db, Durability, Location, Migrations};
+use overseer_runtime::{
+    Alone, Base, Consumers, Dependency, Health, Peers, Relay, Secret, Service, Switch, Task, run_until_stopped,
+};
+use overseer_storage::{Competitor, Db, HolderName, Location, Migrations, Term};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Flags, load};
@@ -47,8 +50,11 @@ impl Scope {
 /// The ground that the services of this process share.
 struct Ground {
     config: Config,
+    keys: Keys,
+    data_dir: PathBuf,
     location: Location,
-    bus: Arc<dyn Bus>,
+    /// Each with the user of its own service.
+    buses: HashMap<ServiceName, Arc<dyn Bus>>,
     keyring: Keyring,
     peers: Peers,
     health: Health,
@@ -66,27 +72,41 @@ pub async fn run(scope: Scope, flags: Flags) -> anyhow::Result<()> {
         Scope::All => Keyring::in_memory(config.installation.clone())?,
         Scope::Some(_) => keys.keyring(config.installation.clone(), &scope.services()).await?,
     };
-    let ground = Ground {
+    let ground = Arc::new(Ground {
         location: config.location(&data_dir),
-        bus: bus(&scope, &config).await?,
+        buses: buses(&scope, &config, &keys).await?,
         peers: peers(&scope, &config, &keyring)?,
         keyring,
         health: Health::default(),
         stop: stop.clone(),
         config,
-    };
+        keys,
+        data_dir,
+    });
     let mut ports = HashMap::new();
     for service in ServiceName::ALL.into_iter().filter(|service| scope.listens(*service)) {
         ports.insert(service, overseer_runtime::bind(ground.config.listen(service)?).await?);
     }
-    let services = build(&scope, &ground, &keys, &data_dir).await?;
-    let mut others = vec![stop_on_signal(stop.clone())?];
-    for service in &services {
-        if let Some(port) = ports.remove(&service.name) {
-            if service.name == ServiceName::Gateway {
-                announce(&port.local_addr()?.to_string(), &data_dir)?;
+    let (mut services, mut others, mut routers) = (Vec::new(), vec![stop_on_signal(stop.clone())?], HashMap::new());
+    for name in scope.services() {
+        match alone(&ground, name).await? {
+            Some((switch, standby)) => {
+                routers.insert(name, switch.router());
+                others.push(standby);
             }
-            let host = overseer_runtime::serve(port, service.router.clone(), ground.health.clone(), stop.clone());
+            None => {
+                let service = ground.build(name, None, stop.clone()).await?;
+                routers.insert(name, service.router.clone());
+                services.push(service);
+            }
+        }
+    }
+    for (name, router) in routers {
+        if let Some(port) = ports.remove(&name) {
+            if name == ServiceName::Gateway {
+                announce(&port.local_addr()?.to_string(), &ground.data_dir)?;
+            }
+            let host = overseer_runtime::serve(port, router, ground.health.clone(), stop.clone());
             others.push(Task::new("host", host));
         }
     }
@@ -94,6 +114,15 @@ pub async fn run(scope: Scope, flags: Flags) -> anyhow::Result<()> {
     let ended = run_until_stopped(services, others, stop).await;
     telemetry.shutdown();
     Ok(ended?)
+}
+
+/// The users of the services, as nats-server's configuration has them.
+pub fn nats_users(flags: &Flags) -> anyhow::Result<String> {
+    let config = load(flags)?;
+    let keys = Keys::new(&config.keys, &config.data_dir()?)?;
+    let passwords = ServiceName::ALL.into_iter().map(|service| Ok((service, keys.bus_password(service)?)));
+    let passwords = passwords.collect::<anyhow::Result<HashMap<_, _>>>()?;
+    Ok(authorization(&config.site, &passwords))
 }
 
 /// Tables in files have one owner: a second process on the same data directory would see everything twice.
@@ -112,10 +141,22 @@ fn lock(scope: &Scope, config: &Config, data_dir: &Path) -> anyhow::Result<Vec<F
         .collect()
 }
 
-async fn bus(scope: &Scope, config: &Config) -> anyhow::Result<Arc<dyn Bus>> {
+async fn buses(scope: &Scope, config: &Config, keys: &Keys) -> anyhow::Result<HashMap<ServiceName, Arc<dyn Bus>>> {
     match (config.nats(), scope) {
-        (Some(options), _) => Ok(Arc::new(JetStream::connect(options).await?)),
-        (None, Scope::All) => Ok(Arc::new(InProcess::new())),
+        (Some(options), _) => {
+            let mut buses: HashMap<ServiceName, Arc<dyn Bus>> = HashMap::new();
+            for service in scope.services() {
+                let login = Some(Login { service, password: keys.bus_password(service)? });
+                let options = JetStreamOptions { login, ..options.clone() };
+                buses.insert(service, Arc::new(JetStream::connect(options).await?));
+            }
+            Ok(buses)
+        }
+        (None, Scope::All) => {
+            let one = InProcess::new();
+            let shared = |service| (service, Arc::new(one.clone()) as Arc<dyn Bus>);
+            Ok(scope.services().into_iter().map(shared).collect())
+        }
         (None, Scope::Some(_)) => anyhow::bail!(
             "services in several processes need a bus: set bus.url (OVERSEER__BUS__URL=nats://host:4222), or run all of \
              them in one process with `overseer up`"
@@ -137,73 +178,113 @@ fn credential(keyring: &Keyring, service: ServiceName) -> anyhow::Result<Credent
     keyring.credential(service).with_context(|| format!("{service} has no key"))
 }
 
+/// A service that runs in one process at a time, where several could: on PostgreSQL. What has claims of its own on each
+/// piece of work (executor, notifier), no loop (identity) or no tables (gateway), runs in as many as there are.
+async fn alone(ground: &Arc<Ground>, service: ServiceName) -> anyhow::Result<Option<(Switch, Task)>> {
+    let scope = match service {
+        ServiceName::Collector => ground.config.site.to_string(),
+        ServiceName::IncidentEngine | ServiceName::ControlPlane => "*".to_owned(),
+        ServiceName::Identity | ServiceName::Executor | ServiceName::Notifier | ServiceName::Gateway => {
+            return Ok(None);
+        }
+    };
+    let name = HolderName { service, scope };
+    let Some(competitor) = Competitor::new(&ground.location, name, ground.config.advertise(service)?)? else {
+        return Ok(None);
+    };
+    let db = Db::open(&ground.location, service, migrations_of(service)).await?;
+    // Until it is known whether this process runs the service.
+    ground.health.set(service.as_str(), Dependency::Waiting);
+    let switch = Switch::new(Router::new());
+    ground.peers.built(service, switch.router());
+    let of_term = ground.clone();
+    let alone = Alone {
+        service,
+        competitor: Arc::new(competitor),
+        db,
+        switch: switch.clone(),
+        health: ground.health.clone(),
+        stop: ground.stop.clone(),
+        build: move |term, stop| {
+            let ground = of_term.clone();
+            async move { ground.build(service, Some(term), stop).await }
+        },
+    };
+    Ok(Some((switch, alone.task())))
+}
+
+const fn migrations_of(service: ServiceName) -> Migrations {
+    match service {
+        ServiceName::Identity => overseer_identity::MIGRATIONS,
+        ServiceName::Collector => overseer_collector::MIGRATIONS,
+        ServiceName::IncidentEngine => overseer_incident_engine::MIGRATIONS,
+        ServiceName::ControlPlane => overseer_control_plane::MIGRATIONS,
+        ServiceName::Executor => overseer_executor::MIGRATIONS,
+        ServiceName::Notifier => overseer_notifier::MIGRATIONS,
+        ServiceName::Gateway => Migrations(&[]),
+    }
+}
+
 impl Ground {
     /// The ways of one service, with its own credential.
     fn peers(&self, service: ServiceName) -> anyhow::Result<Peers> {
         Ok(self.peers.of(credential(&self.keyring, service)?))
     }
 
-    async fn base(&self, service: ServiceName, durability: Durability, migrations: Migrations) -> anyhow::Result<Base> {
-        let db = Db::open(&self.location, service, durability, migrations).await?;
+    fn bus(&self, service: ServiceName) -> anyhow::Result<Arc<dyn Bus>> {
+        self.buses.get(&service).cloned().with_context(|| format!("{service} has no bus"))
+    }
+
+    async fn base(&self, service: ServiceName, term: Option<Term>, stop: CancellationToken) -> anyhow::Result<Base> {
+        let db = Db::open(&self.location, service, migrations_of(service)).await?;
         Ok(Base {
             service,
             site: self.config.site.clone(),
-            db,
-            bus: self.bus.clone(),
+            db: match term {
+                Some(term) => db.in_term(term),
+                None => db,
+            },
+            bus: self.bus(service)?,
             peers: self.peers(service)?,
             relay: Relay::default(),
             health: self.health.clone(),
-            stop: self.stop.clone(),
+            consumers: Consumers::default(),
+            stop,
         })
     }
-}
 
-/// Builds the services of this process. What decides and what acts survives a loss of power; what the platform can be
-/// asked again, and what is told again, survives the death of the process.
-async fn build(scope: &Scope, ground: &Ground, keys: &Keys, data_dir: &Path) -> anyhow::Result<Vec<Service>> {
-    let config = &ground.config;
-    let mut services = Vec::new();
-    if scope.has(ServiceName::Identity) {
-        let migrations = overseer_identity::MIGRATIONS;
-        let base = ground.base(ServiceName::Identity, Durability::Power, migrations).await?;
-        let (service, first) = overseer_identity::build(base).await?;
-        if let Some(token) = first {
-            tell_token(&token.0, config, data_dir)?;
+    /// Builds one service, for one term where it must be alone.
+    async fn build(&self, name: ServiceName, term: Option<Term>, stop: CancellationToken) -> anyhow::Result<Service> {
+        let config = &self.config;
+        if name == ServiceName::Gateway {
+            let (peers, bus) = (self.peers(name)?, self.bus(name)?);
+            let (router, tasks) = overseer_gateway::build(peers, bus, config.gateway.clone(), stop).await?;
+            return Ok(Service::without_store(name, router, tasks));
         }
-        services.push(service);
+        let base = self.base(name, term, stop).await?;
+        Ok(match name {
+            ServiceName::Identity => {
+                let (service, first) = overseer_identity::build(base).await?;
+                if let Some(token) = first {
+                    tell_token(&token.0, config, &self.data_dir)?;
+                }
+                service
+            }
+            ServiceName::Collector => overseer_collector::build(base, config.collector.clone(), &self.data_dir).await?,
+            ServiceName::IncidentEngine => {
+                overseer_incident_engine::build(base, config.incident_engine.clone()).await?
+            }
+            ServiceName::ControlPlane => {
+                overseer_control_plane::build(base, config.control_plane.clone(), self.keys.signer()?).await?
+            }
+            ServiceName::Executor => {
+                let verifier = self.keys.verifier(config.site.clone()).await?;
+                overseer_executor::build_docker(base, config.executor.clone(), verifier).await?
+            }
+            ServiceName::Notifier => overseer_notifier::build(base, config.notifier.clone()).await?,
+            ServiceName::Gateway => anyhow::bail!("the gateway has no tables"),
+        })
     }
-    if scope.has(ServiceName::Collector) {
-        let migrations = overseer_collector::MIGRATIONS;
-        let base = ground.base(ServiceName::Collector, Durability::Process, migrations).await?;
-        services.push(overseer_collector::build(base, config.collector.clone(), data_dir).await?);
-    }
-    if scope.has(ServiceName::IncidentEngine) {
-        let migrations = overseer_incident_engine::MIGRATIONS;
-        let base = ground.base(ServiceName::IncidentEngine, Durability::Process, migrations).await?;
-        services.push(overseer_incident_engine::build(base, config.incident_engine.clone()).await?);
-    }
-    if scope.has(ServiceName::ControlPlane) {
-        let migrations = overseer_control_plane::MIGRATIONS;
-        let base = ground.base(ServiceName::ControlPlane, Durability::Power, migrations).await?;
-        services.push(overseer_control_plane::build(base, config.control_plane.clone(), keys.signer()?).await?);
-    }
-    if scope.has(ServiceName::Executor) {
-        let migrations = overseer_executor::MIGRATIONS;
-        let base = ground.base(ServiceName::Executor, Durability::Power, migrations).await?;
-        let verifier = keys.verifier(config.site.clone()).await?;
-        services.push(overseer_executor::build_docker(base, config.executor.clone(), verifier).await?);
-    }
-    if scope.has(ServiceName::Notifier) {
-        let migrations = overseer_notifier::MIGRATIONS;
-        let base = ground.base(ServiceName::Notifier, Durability::Process, migrations).await?;
-        services.push(overseer_notifier::build(base, config.notifier.clone()).await?);
-    }
-    if scope.has(ServiceName::Gateway) {
-        let (peers, bus, stop) = (ground.peers(ServiceName::Gateway)?, ground.bus.clone(), ground.stop.clone());
-        let (router, tasks) = overseer_gateway::build(peers, bus, config.gateway.clone(), stop).await?;
-        services.push(Service::without_store(ServiceName::Gateway, router, tasks));
-    }
-    Ok(services)
 }
 
 /// The token of the first start: printed once, and kept where this machine's command line finds it.

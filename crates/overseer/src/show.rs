@@ -362,6 +362,27 @@ pub fn actions(answer: &Answer) -> anyhow::Result<String> {
     Ok(table(&["STEP", "STATE", "ACTION", "TARGET", "APPROVED BY", "ACTED", "VERIFICATION"], &rows))
 }
 
+pub fn parked(answer: &Answer) -> anyhow::Result<String> {
+    let pb::ListParkedResponse { events } = answer.read()?;
+    if events.is_empty() {
+        return Ok("No parked events. An event is parked when a service fails five times to apply it.".to_owned());
+    }
+    let rows: Vec<_> = events
+        .iter()
+        .map(|event| {
+            vec![
+                event.service.clone(),
+                event.id.clone(),
+                event.kind.clone(),
+                event.site.clone(),
+                time(event.parked_at),
+                event.error.clone(),
+            ]
+        })
+        .collect();
+    Ok(table(&["SERVICE", "ID", "KIND", "SITE", "PARKED", "ERROR"], &rows))
+}
+
 pub fn audit(answer: &Answer) -> anyhow::Result<String> {
     let pb::ListAuditResponse { entries, .. } = answer.read()?;
     let rows: Vec<_> = entries

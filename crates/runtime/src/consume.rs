@@ -1,25 +1,26 @@
 //! A durable consumer: applies each event once, in a transaction that also records it in the inbox; tries again with
-//! backoff; puts an event aside after its last attempt, so that the stream goes on.
+//! backoff; parks an event after its last try, so that the stream goes on. An outage is no try.
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::FutureExt;
 use overseer_bus::{Delivery, Handler, Verdict};
 use overseer_contract::{BadEvent, BadWire, Event};
-use overseer_model::{ServiceName, Timestamp};
-use overseer_storage::{Db, StoreError, Tx, inbox};
+use overseer_model::{EventId, ServiceName, Timestamp};
+use overseer_storage::{Db, StoreError, Tx, inbox, parked};
 use tracing::Instrument;
 
 use crate::service::{Base, BuildError, Task};
 use crate::telemetry;
 
-/// Attempts before an event is put aside.
-const ATTEMPTS: u32 = 5;
+/// Tries before an event is parked. What fails for an outage is tried for ever.
+const TRIES: u32 = 5;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
@@ -64,7 +65,8 @@ impl ApplyError {
     /// Whether the same event can succeed later, without anyone having failed at it.
     const fn is_outage(&self) -> bool {
         match self {
-            Self::Store(StoreError::DiskFull(_) | StoreError::Unavailable(_)) | Self::Peer(_) => true,
+            Self::Store(StoreError::DiskFull(_) | StoreError::Unavailable(_) | StoreError::NotHolder)
+            | Self::Peer(_) => true,
             Self::Store(_) | Self::Event(_) | Self::Wire(_) | Self::Refused(_) => false,
         }
     }
@@ -97,8 +99,11 @@ pub async fn consume(
     durable: overseer_bus::Durable,
     consumer: Arc<impl Consumer>,
 ) -> Result<Task, BuildError> {
+    let kinds = durable.kinds;
     let subscription = base.bus.subscribe(durable).await.map_err(BuildError::Bus)?;
-    let handler = Arc::new(Applier { service: base.service, db: base.db.clone(), consumer });
+    let registered: Arc<dyn Consumer> = consumer.clone();
+    base.consumers.add(kinds, &registered);
+    let handler = Arc::new(Applier { service: base.service, db: base.db.clone(), consumer, tries: Mutex::default() });
     let stop = base.stop.clone();
     Ok(Task::new("consumer", async move { subscription.run(handler, stop).await.map_err(Into::into) }))
 }
@@ -107,6 +112,8 @@ struct Applier<C> {
     service: ServiceName,
     db: Db,
     consumer: Arc<C>,
+    /// Of the events in hand that failed: how often, outages aside.
+    tries: Mutex<HashMap<EventId, u32>>,
 }
 
 #[async_trait]
@@ -115,24 +122,29 @@ impl<C: Consumer> Handler for Applier<C> {
         let span = telemetry::span_of(&delivery.event, self.service);
         let result = AssertUnwindSafe(self.consumer.apply(&delivery.event).instrument(span)).catch_unwind().await;
         let (error, outage) = match result {
-            Ok(Ok(())) => return Verdict::Done,
+            Ok(Ok(())) => {
+                self.settled(delivery.event.id);
+                return Verdict::Done;
+            }
             Ok(Err(error)) => (with_causes(&error), error.is_outage()),
             // Else an event that panics would hold up its key for ever. Its transaction was rolled back.
             Err(panic) => (format!("the consumer panicked: {}", text_of(panic.as_ref())), false),
         };
         let (kind, attempt) = (delivery.event.kind, delivery.attempt);
-        if attempt < ATTEMPTS || outage {
-            tracing::warn!(service = %self.service, %kind, attempt, error, "an event is tried again");
+        if outage || self.failed(delivery.event.id) < TRIES {
+            tracing::warn!(service = %self.service, %kind, attempt, outage, error, "event is tried again");
             return Verdict::Again { after: backoff(attempt) };
         }
         match self.park(&delivery.event, &error).await {
             Ok(()) => {
+                self.settled(delivery.event.id);
+                crate::parked::report(self.service, &self.db).await;
                 metrics::counter!("overseer_parked_total", "service" => self.service.as_str()).increment(1);
-                tracing::error!(service = %self.service, %kind, error, "an event was put aside");
+                tracing::error!(service = %self.service, %kind, error, "event parked");
                 Verdict::Done
             }
             Err(store) => {
-                tracing::error!(service = %self.service, error = &store as &dyn Error, "an event cannot be put aside");
+                tracing::error!(service = %self.service, error = &store as &dyn Error, "event cannot be parked");
                 Verdict::Again { after: backoff(attempt) }
             }
         }
@@ -142,8 +154,20 @@ impl<C: Consumer> Handler for Applier<C> {
 impl<C> Applier<C> {
     async fn park(&self, event: &Event, error: &str) -> Result<(), StoreError> {
         let mut tx = self.db.begin_write().await?;
-        inbox::park(&mut tx.conn(), event, error, Timestamp::now()).await?;
+        parked::park(&mut tx.conn(), event, error, Timestamp::now()).await?;
         tx.commit().await
+    }
+
+    /// Counts a failure; how many there are now.
+    fn failed(&self, id: EventId) -> u32 {
+        let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = tries.entry(id).or_default();
+        *count += 1;
+        *count
+    }
+
+    fn settled(&self, id: EventId) {
+        self.tries.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 }
 

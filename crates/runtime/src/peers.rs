@@ -87,7 +87,7 @@ impl Peers {
     }
 
     /// Says that a service runs here, and how it is reached.
-    pub(crate) fn built(&self, service: ServiceName, router: Router) {
+    pub fn built(&self, service: ServiceName, router: Router) {
         if let Some(Target::Local(slot)) = self.targets.get(&service) {
             let _already = slot.set(router);
         }

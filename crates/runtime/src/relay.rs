@@ -15,6 +15,9 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 const SWEEP: Duration = Duration::from_secs(2);
+/// What was sent so shortly before a start is sent again: a bus that acknowledges before it syncs may have lost it, with
+/// nobody there to notice. Who had it already knows it by its id.
+const AGAIN_AT_START: Duration = Duration::from_secs(5 * 60);
 /// Events on their way at once.
 const IN_FLIGHT: usize = 256;
 /// Waiting events that are read at once.
@@ -36,6 +39,7 @@ impl Relay {
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut sending = FuturesUnordered::new();
         let mut keys = Keys::default();
+        report(send_recent_again(&db, Timestamp::now() - AGAIN_AT_START).await);
         loop {
             tokio::select! {
                 biased;
@@ -131,6 +135,16 @@ async fn mark(db: &Db, sent: &[Event]) -> Result<(), StoreError> {
     let mut tx = db.begin_write().await?;
     outbox::mark_relayed(&mut tx.conn(), sent, Timestamp::now()).await?;
     tx.commit().await
+}
+
+async fn send_recent_again(db: &Db, since: Timestamp) -> Result<(), StoreError> {
+    let mut tx = db.begin_write().await?;
+    let events = outbox::send_again_since(&mut tx.conn(), since).await?;
+    tx.commit().await?;
+    if events > 0 {
+        tracing::info!(events, "events of the last minutes are sent again");
+    }
+    Ok(())
 }
 
 /// Puts everything back into the queue when the bus is not the one that took it.

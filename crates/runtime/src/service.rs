@@ -10,17 +10,16 @@ use std::time::Duration;
 
 use axum::Router;
 use overseer_bus::{Bus, BusError};
-use overseer_model::{ServiceName, Site, Timestamp};
-use overseer_storage::{Db, StoreError, inbox, outbox};
+use overseer_model::{ServiceName, Site};
+use overseer_storage::{Db, StoreError};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use crate::chain::OwnChain;
-use crate::{Health, Peers, Relay, gate};
+use crate::parked::OwnParked;
+use crate::{Consumers, Health, Peers, Relay, gate, retention};
 
-/// How long what was sent, and what was seen, is remembered: longer than the bus keeps anything (30 days).
-const REMEMBER: Duration = Duration::from_secs(31 * 24 * 3600);
 /// How long work in hand may take once the end was asked for: the longest call of a platform, and some.
 const GRACE: Duration = Duration::from_secs(40);
 
@@ -34,6 +33,8 @@ pub struct Base {
     pub peers: Peers,
     pub relay: Relay,
     pub health: Health,
+    /// What this service consumes, for events that are replayed.
+    pub consumers: Consumers,
     pub stop: CancellationToken,
 }
 
@@ -100,7 +101,8 @@ impl Service {
     #[must_use]
     pub fn new(base: &Base, routes: Routes, mut tasks: Vec<Task>) -> Self {
         let chain = OwnChain { service: base.service, db: base.db.clone() };
-        let routes = routes.add_service(chain.server());
+        let parked = OwnParked { service: base.service, db: base.db.clone(), consumers: base.consumers.clone() };
+        let routes = routes.add_service(chain.server()).add_service(parked.server());
         let router =
             routes.into_axum_router().layer(axum::middleware::from_fn_with_state(base.peers.credential().clone(), gate::gate));
         base.peers.built(base.service, router.clone());
@@ -110,9 +112,9 @@ impl Service {
             relay.run(db, bus, stop).await;
             Ok(())
         }));
-        let (db, stop) = (base.db.clone(), base.stop.clone());
-        tasks.push(Task::new("forget", async move {
-            forget(db, stop).await;
+        let (service, db, stop) = (base.service, base.db.clone(), base.stop.clone());
+        tasks.push(Task::new("retention", async move {
+            retention::keep(service, db, stop).await;
             Ok(())
         }));
         Self { name: base.service, router, tasks }
@@ -122,29 +124,6 @@ impl Service {
     #[must_use]
     pub fn without_store(name: ServiceName, router: Router, tasks: Vec<Task>) -> Self {
         Self { name, router, tasks }
-    }
-}
-
-/// Deletes once an hour what need not be remembered any more.
-async fn forget(db: Db, stop: CancellationToken) {
-    let mut hourly = tokio::time::interval(Duration::from_secs(3600));
-    loop {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            _ = hourly.tick() => {
-                let before = Timestamp::now() - REMEMBER;
-                let pruned = async {
-                    let mut tx = db.begin_write().await?;
-                    outbox::prune(&mut tx.conn(), before).await?;
-                    inbox::prune(&mut tx.conn(), before).await?;
-                    tx.commit().await
-                };
-                if let Err(error) = pruned.await {
-                    tracing::warn!(error = &error as &dyn Error, "old events could not be forgotten");
-                }
-            }
-        }
     }
 }
 

@@ -1,10 +1,9 @@
-//! Events already applied, and events given up. Written in the transaction that applies the event, so that its
-//! effect happens once however often it is delivered.
+//! Events already applied. Written in the transaction that applies the event, so that its effect happens once however
+//! often it is delivered.
 
-use overseer_contract::Event;
 use overseer_model::{EventId, Timestamp};
 
-use crate::{Conn, StoreError, clean, on};
+use crate::{Conn, StoreError, on};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sight {
@@ -20,27 +19,6 @@ pub async fn see(conn: &mut Conn<'_>, id: EventId, now: Timestamp) -> Result<Sig
         "INSERT INTO inbox (event_id, seen_at) VALUES ($1, $2) ON CONFLICT (event_id) DO NOTHING")
         .bind(id.to_string()).bind(now.micros()).execute(c).await.map(|done| done.rows_affected()))?;
     Ok(if new == 1 { Sight::First } else { Sight::Repeated })
-}
-
-/// Puts an event aside that failed to the last attempt, with its error.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn park(conn: &mut Conn<'_>, event: &Event, error: &str, now: Timestamp) -> Result<(), StoreError> {
-    on!(conn, c => sqlx::query(
-        "INSERT INTO parked (event_id, kind, site, data, error, parked_at) VALUES ($1, $2, $3, $4, $5, $6) \
-         ON CONFLICT (event_id) DO NOTHING")
-        .bind(event.id.to_string()).bind(event.kind.as_str()).bind(event.site.as_str()).bind(&event.data)
-        .bind(clean(error)).bind(now.micros()).execute(c).await.map(drop))?;
-    Ok(())
-}
-
-/// How many events were put aside.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn parked(conn: &mut Conn<'_>) -> Result<i64, StoreError> {
-    Ok(on!(conn, c => sqlx::query_scalar("SELECT COUNT(*) FROM parked").fetch_one(c).await)?)
 }
 
 /// Forgets what was seen before `before`; that must be longer ago than the bus and the outboxes keep an event.

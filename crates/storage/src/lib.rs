@@ -5,13 +5,16 @@ pub mod audit;
 pub mod column;
 mod db;
 mod error;
+mod holder;
 pub mod inbox;
 mod migrate;
 pub mod outbox;
+pub mod parked;
 pub mod state;
 
-pub use db::{Conn, Db, Durability, Location, Reader, Tx, clean};
+pub use db::{Conn, Db, Location, Reader, Tx, clean};
 pub use error::StoreError;
+pub use holder::{Competitor, Held, HolderName, PROBE_EVERY, Term};
 pub use migrate::Migrations;
 /// For the [`row!`] macro.
 pub use sqlx;

@@ -75,6 +75,16 @@ pub async fn send_again(conn: &mut Conn<'_>) -> Result<u64, StoreError> {
     Ok(rows)
 }
 
+/// What was sent since `since` waits again: the bus may have acknowledged it before it was safe.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn send_again_since(conn: &mut Conn<'_>, since: Timestamp) -> Result<u64, StoreError> {
+    let rows = on!(conn, c => sqlx::query("UPDATE outbox SET relayed_at = NULL WHERE relayed_at >= $1")
+        .bind(since.micros()).execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(rows)
+}
+
 /// Forgets what was sent before `before`.
 ///
 /// # Errors

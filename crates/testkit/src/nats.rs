@@ -6,6 +6,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
+/// Who may everything, for what tests look at.
+const OWN_USER: &str = "testkit";
+
 /// A private `nats-server` with JetStream. Its port stays the same for its life, also across [`Nats::restart`].
 /// The program is `$OVERSEER_NATS_SERVER`, else the one of `./dev setup`, else the one on `PATH`.
 pub struct Nats {
@@ -19,14 +22,31 @@ impl Nats {
         Self { peer: Peer::start("nats", Some(port)).await, port }
     }
 
+    /// One that lets in only the users of this section `authorization`, and the testkit itself.
+    pub async fn with_users(authorization: &str) -> Self {
+        let own = format!("users: [\n    {{ user: {OWN_USER}, password: {OWN_USER} }}");
+        let users = authorization.replacen("users: [", &own, 1);
+        let port = free_port();
+        Self { peer: Peer::start_with("nats", Some(port), &[("users.conf", &users)]).await, port }
+    }
+
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// For a user who may everything, where there are users.
+    pub fn admin_url(&self) -> String {
+        format!("nats://{OWN_USER}:{OWN_USER}@127.0.0.1:{}", self.port)
     }
 
     /// Listens to every subject from now on.
     pub async fn tap(&self) -> Tap {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.expect("the server listens");
-        stream.write_all(b"CONNECT {\"verbose\":false}\r\nSUB > 1\r\nPING\r\n").await.expect("it takes commands");
+        // A server without users lets this one in as well.
+        let hello = format!(
+            "CONNECT {{\"verbose\":false,\"user\":\"{OWN_USER}\",\"pass\":\"{OWN_USER}\"}}\r\nSUB > 1\r\nPING\r\n"
+        );
+        stream.write_all(hello.as_bytes()).await.expect("it takes commands");
         let heard = Arc::new(Mutex::new(Vec::new()));
         let listening = tokio::spawn(listen(stream, heard.clone()));
         let tap = Tap { heard, listening };
@@ -47,11 +67,41 @@ impl Nats {
         self.peer.order("start", "started").await;
     }
 
+    /// Remembers what JetStream has stored, as a loss of power could leave it. The server must be killed.
+    pub fn keep_store(&self) -> KeptStore {
+        let kept = tempfile::tempdir().expect("a temporary folder");
+        copy(&self.peer.folder().join("jetstream"), &kept.path().join("jetstream"));
+        KeptStore(kept)
+    }
+
+    /// Puts an earlier store in the place of the present one. The server must be killed.
+    pub fn return_to(&self, kept: &KeptStore) {
+        let store = self.peer.folder().join("jetstream");
+        std::fs::remove_dir_all(&store).expect("the store is there");
+        copy(&kept.0.path().join("jetstream"), &store);
+    }
+
     /// SIGKILL, and back on the same port with an empty JetStream: every stream, consumer and message is gone.
     pub async fn lose_store(&self) {
         self.kill().await;
         self.peer.order("wipe", "wiped").await;
         self.restart().await;
+    }
+}
+
+/// An earlier state of a server's store.
+pub struct KeptStore(tempfile::TempDir);
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).expect("a folder can be made");
+    for entry in std::fs::read_dir(from).expect("the folder is there") {
+        let entry = entry.expect("the folder can be read");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("a file can be copied");
+        }
     }
 }
 

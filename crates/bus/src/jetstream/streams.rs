@@ -1,7 +1,5 @@
 //! The streams: what each holds, how long, and how much.
 
-use std::time::Duration;
-
 use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream as Handle};
 use overseer_model::Stream;
@@ -9,7 +7,6 @@ use overseer_model::Stream;
 use super::users::KEEPER;
 use super::{Login, Source};
 
-const HOUR: Duration = Duration::from_secs(3_600);
 const MIB: i64 = 1 << 20;
 
 pub fn name(stream: Stream) -> &'static str {
@@ -40,17 +37,17 @@ fn subjects(stream: Stream) -> &'static [&'static str] {
 }
 
 fn config(stream: Stream) -> Config {
-    let (retention, max_age, max_bytes, discard) = match stream {
-        Stream::Facts => (RetentionPolicy::Limits, 24 * HOUR, 1024 * MIB, DiscardPolicy::Old),
-        Stream::Events => (RetentionPolicy::Limits, 30 * 24 * HOUR, 1024 * MIB, DiscardPolicy::Old),
+    let (retention, max_bytes, discard) = match stream {
+        Stream::Facts | Stream::Events => (RetentionPolicy::Limits, 1024 * MIB, DiscardPolicy::Old),
         // Work is never dropped for newer work: a full queue refuses, and the outbox waits.
-        Stream::Steps => (RetentionPolicy::WorkQueue, Duration::ZERO, 64 * MIB, DiscardPolicy::New),
+        Stream::Steps => (RetentionPolicy::WorkQueue, 64 * MIB, DiscardPolicy::New),
     };
     Config {
         name: name(stream).to_owned(),
         subjects: subjects(stream).iter().map(|subject| (*subject).to_owned()).collect(),
         retention,
-        max_age,
+        // Zero is for ever.
+        max_age: stream.keeps().unwrap_or_default(),
         max_bytes,
         discard,
         storage: StorageType::File,

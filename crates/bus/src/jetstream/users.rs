@@ -4,6 +4,7 @@
 //! What the server cannot tell apart: a durable may be made with any filter of its stream, and any service may create a
 //! stream that is missing; only the keeper may change one.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use overseer_contract::subject_of;
@@ -27,9 +28,8 @@ pub fn inbox(service: ServiceName) -> String {
 fn durables(service: ServiceName, site: &Site) -> Vec<Durable> {
     let of = |stream, sites| Durable { service, stream, kinds: &[], sites };
     match service {
-        ServiceName::Collector | ServiceName::ControlPlane | ServiceName::Notifier => {
-            vec![of(Stream::Events, Sites::Every)]
-        }
+        ServiceName::ControlPlane | ServiceName::Notifier => vec![of(Stream::Events, Sites::Every)],
+        ServiceName::Collector => vec![of(Stream::Events, Sites::Only(site.clone()))],
         ServiceName::IncidentEngine => vec![of(Stream::Facts, Sites::Every), of(Stream::Events, Sites::Every)],
         ServiceName::Executor => vec![of(Stream::Steps, Sites::Only(site.clone()))],
         ServiceName::Identity | ServiceName::Gateway => vec![],
@@ -67,11 +67,12 @@ fn may_publish(service: ServiceName, site: &Site) -> Vec<String> {
     subjects
 }
 
-/// The section `authorization` of a configuration of `nats-server`, with the users of all services. `password` gives
-/// that of each; it holds neither quotes nor backslashes.
+/// The section `authorization` of a configuration of `nats-server`, with a user for each service that has a password.
+/// Passwords hold neither quotes nor backslashes.
 #[must_use]
-pub fn authorization(site: &Site, password: impl Fn(ServiceName) -> String) -> String {
-    let users = ServiceName::ALL.into_iter().fold(String::new(), |mut text, service| {
+pub fn authorization(site: &Site, passwords: &HashMap<ServiceName, String>) -> String {
+    let users = ServiceName::ALL.into_iter().filter_map(|service| Some((service, passwords.get(&service)?)));
+    let users = users.fold(String::new(), |mut text, (service, password)| {
         let (allow, deny) = match service {
             ServiceName::Gateway => {
                 let hidden = NOT_FOR_VIEWS.map(|kind| subject_of(kind, "*"));
@@ -89,7 +90,7 @@ pub fn authorization(site: &Site, password: impl Fn(ServiceName) -> String) -> S
             "    {{\n      user: \"{}\", password: \"{}\"\n      permissions: {{\n        \
              publish: {{ allow: {} }}\n        subscribe: {{ allow: {}, deny: {} }}\n      }}\n    }}\n",
             service.snake(),
-            password(service),
+            password,
             list(&may_publish(service, site), 10),
             list(&allow, 10),
             list(&deny, 10),

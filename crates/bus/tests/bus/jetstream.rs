@@ -62,6 +62,25 @@ async fn goes_on_after_the_server_lost_its_store_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn says_so_when_a_loss_of_power_took_the_end_of_a_stream() {
+    let nats = Nats::start().await;
+    let bus = connect(&nats.url()).await;
+    publish_in_order(&bus, &[plan("k", "1")]).await;
+    nats.kill().await;
+    let synced = nats.keep_store();
+    nats.restart().await;
+    let before = bus.incarnation().await.unwrap();
+    outbox(&bus, &[plan("k", "2"), plan("k", "3")]).await;
+    assert_eq!(bus.incarnation().await.unwrap(), before);
+    nats.kill().await;
+    nats.return_to(&synced);
+    nats.restart().await;
+    let after = until("the server to answer", SOON, async || bus.incarnation().await.ok()).await;
+    assert_ne!(after, before, "two events are gone that were acknowledged");
+    assert_eq!(bus.incarnation().await.unwrap(), after, "it is one loss");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_event_of_a_lost_store_does_not_settle_one_of_the_new() {
     let nats = Nats::start().await;
     let bus = connect(&nats.url()).await;

@@ -9,7 +9,7 @@ use overseer_logstore::{Nanos, Query, Stream};
 use overseer_model::{ServiceName, Timestamp};
 use overseer_provider_port::{LogPosition, LogTime};
 use overseer_runtime::Relay;
-use overseer_storage::{Db, Durability, Location, on, outbox};
+use overseer_storage::{Db, Location, on, outbox};
 use overseer_testkit::{Postgres, S3};
 use tempfile::TempDir;
 
@@ -65,8 +65,7 @@ struct Collector {
 
 impl Collector {
     async fn open(place: &Place) -> Self {
-        let db =
-            Db::open(&place.location, ServiceName::Collector, Durability::Process, crate::MIGRATIONS).await.unwrap();
+        let db = Db::open(&place.location, ServiceName::Collector, crate::MIGRATIONS).await.unwrap();
         let (archive, signer) = open_archive(place, super::applied(&db).await.unwrap()).await;
         let retire = Retire::new(db.clone(), "home".parse().unwrap(), archive.clone(), signer);
         let recorder = Recorder::new(retire, Relay::default());

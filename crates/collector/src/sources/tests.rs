@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use overseer_model::ServiceName;
-use overseer_storage::{Durability, Location};
+use overseer_storage::Location;
 use overseer_testkit::Postgres;
 
 use super::*;
@@ -22,8 +22,8 @@ fn someone() -> By {
 }
 
 async fn open(location: &Location, roots: &[&str]) -> Result<Sources, BuildError> {
-    let (service, durability) = (ServiceName::Collector, Durability::Process);
-    let db = Db::open(location, service, durability, crate::MIGRATIONS).await.unwrap();
+    let service = ServiceName::Collector;
+    let db = Db::open(location, service, crate::MIGRATIONS).await.unwrap();
     Sources::open(db, roots.iter().map(PathBuf::from).collect(), readers()).await
 }
 

@@ -11,8 +11,8 @@ use overseer_model::{
     AfterExit, EventKind, ExitCause, Fact, FactSource, Observation, ResourceState, ServiceName, Stream,
     Timestamp,
 };
-use overseer_runtime::{Base, Health, Relay, RunError, run_until_stopped};
-use overseer_storage::{Db, Durability, Location};
+use overseer_runtime::{Base, Consumers, Health, Relay, RunError, run_until_stopped};
+use overseer_storage::{Db, Location};
 use overseer_testkit::{CrashPlan, Crashes, Docker, Postgres, until};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -31,8 +31,11 @@ impl Handler for Published {
     async fn handle(&self, delivery: &Delivery) -> Verdict {
         let batch: v1::FactBatch = delivery.event.payload().unwrap();
         let now = Timestamp::now();
+        let mut published = self.0.lock().unwrap();
+        // As the incident engine does: what is published again after a start has been seen.
+        let seen = published.last().map_or(0, |(fact, _)| fact.sequence);
         let facts = batch.facts.into_iter().map(|fact| (Fact::try_from(fact).unwrap(), now));
-        self.0.lock().unwrap().extend(facts);
+        published.extend(facts.filter(|(fact, _)| fact.sequence > seen));
         Verdict::Done
     }
 }
@@ -68,7 +71,7 @@ struct Collector {
 impl Collector {
     async fn start(docker: &Docker, location: &Location, published: &Published) -> Self {
         let service = ServiceName::Collector;
-        let db = Db::open(location, service, Durability::Process, overseer_collector::MIGRATIONS).await.unwrap();
+        let db = Db::open(location, service, overseer_collector::MIGRATIONS).await.unwrap();
         let bus = InProcess::new();
         let durable = Durable {
             service: ServiceName::IncidentEngine,
@@ -87,6 +90,7 @@ impl Collector {
             peers: doors.peers.clone(),
             relay: Relay::default(),
             health: health.clone(),
+            consumers: Consumers::default(),
             stop: stop.clone(),
         };
         let folder = tempfile::tempdir().unwrap();

@@ -9,8 +9,8 @@ use overseer_contract::v1::log_service_client::LogServiceClient;
 use overseer_contract::{Event, from_json, to_timestamp, v1};
 use overseer_logstore::{Config, Objects, Store};
 use overseer_model::{ServiceName, Timestamp};
-use overseer_runtime::{Base, Health, Relay, RunError, Upstream, run_until_stopped};
-use overseer_storage::{Db, Durability, Location, inbox};
+use overseer_runtime::{Base, Consumers, Health, Relay, RunError, Upstream, run_until_stopped};
+use overseer_storage::{Db, Location, inbox, parked};
 use overseer_testkit::{Docker, Nats, Postgres, until};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -107,7 +107,7 @@ struct Collector {
 impl Collector {
     async fn start(place: &Place) -> Self {
         let service = ServiceName::Collector;
-        let db = Db::open(&place.location, service, Durability::Process, overseer_collector::MIGRATIONS).await.unwrap();
+        let db = Db::open(&place.location, service, overseer_collector::MIGRATIONS).await.unwrap();
         let (bus, stop, health) = (place.bus.clone(), CancellationToken::new(), Health::default());
         let doors = Doors::new();
         let base = Base {
@@ -118,6 +118,7 @@ impl Collector {
             peers: doors.peers.clone(),
             relay: Relay::default(),
             health: health.clone(),
+            consumers: Consumers::default(),
             stop: stop.clone(),
         };
         let built = overseer_collector::build(base, config(&place.docker), place.folder.path()).await.unwrap();
@@ -164,7 +165,7 @@ impl Collector {
 
     async fn parked(&self) -> i64 {
         let mut reader = self.db.reader().await.unwrap();
-        inbox::parked(&mut reader.conn()).await.unwrap()
+        parked::count(&mut reader.conn()).await.unwrap()
     }
 
     /// Ids and titles of the incidents in the summary of the month, once that is written.

@@ -13,8 +13,8 @@ use overseer_logstore::Stream;
 use overseer_model::ServiceName;
 use overseer_provider_docker::DockerObserve;
 use overseer_provider_port::LogPosition;
-use overseer_runtime::{Base, Health, Relay, RunError, run_until_stopped};
-use overseer_storage::{Db, Durability, Location};
+use overseer_runtime::{Base, Consumers, Health, Relay, RunError, run_until_stopped};
+use overseer_storage::{Db, Location};
 use overseer_testkit::{Docker, until};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -82,7 +82,7 @@ impl Collector {
     async fn start(docker: &Docker, folder: &Path, store: &Store, files: Vec<FileSource>) -> Self {
         let service = ServiceName::Collector;
         let location = Location::Sqlite { folder: folder.to_owned() };
-        let db = Db::open(&location, service, Durability::Process, overseer_collector::MIGRATIONS).await.unwrap();
+        let db = Db::open(&location, service, overseer_collector::MIGRATIONS).await.unwrap();
         let (stop, health, states) = (CancellationToken::new(), Health::default(), States::default());
         let base = Base {
             service,
@@ -92,6 +92,7 @@ impl Collector {
             peers: Doors::new().peers,
             relay: Relay::default(),
             health: health.clone(),
+            consumers: Consumers::default(),
             stop: stop.clone(),
         };
         let observe = Arc::new(

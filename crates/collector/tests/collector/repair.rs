@@ -14,8 +14,8 @@ use overseer_model::{
 use overseer_provider_port::{
     ClockOffset, ContainerDetails, Details, NotFound, Observe, ObserveError, PlatformEvent, Snapshot, Traits, Witness,
 };
-use overseer_runtime::{Base, Relay, run_until_stopped};
-use overseer_storage::{Db, Durability, Location};
+use overseer_runtime::{Base, Consumers, Relay, run_until_stopped};
+use overseer_storage::{Db, Location};
 use overseer_testkit::until;
 use tokio_util::sync::CancellationToken;
 
@@ -152,11 +152,12 @@ async fn start(folder: &tempfile::TempDir, platform: &Platform, bus: Arc<LossyBu
     let base = Base {
         service,
         site: "home".parse().unwrap(),
-        db: Db::open(&location, service, Durability::Process, overseer_collector::MIGRATIONS).await.unwrap(),
+        db: Db::open(&location, service, overseer_collector::MIGRATIONS).await.unwrap(),
         bus,
         peers: Doors::new().peers,
         relay: Relay::default(),
         health: overseer_runtime::Health::default(),
+        consumers: Consumers::default(),
         stop: stop.clone(),
     };
     let built =

@@ -16,8 +16,8 @@ use overseer_model::{
 use overseer_permit::{CLAIMS_VERSION, Claims, Signer, TICKET_LIFE, Verifier};
 use overseer_provider_act::Act;
 use overseer_provider_port::Observe;
-use overseer_runtime::{Base, Health, Keyring, Peers, Person, Relay, RunError, run_until_stopped};
-use overseer_storage::{Db, Durability, Location, audit};
+use overseer_runtime::{Base, Consumers, Health, Keyring, Peers, Person, Relay, RunError, run_until_stopped};
+use overseer_storage::{Db, Location, audit};
 use overseer_templates::preconditions;
 use overseer_testkit::{Postgres, until};
 use tokio::runtime::{Builder, Runtime};
@@ -95,7 +95,7 @@ impl Stage {
             Store::Sqlite => Location::Sqlite { folder: folder.path().to_owned() },
             Store::Postgres => Location::Postgres { address: Postgres::shared().await.scratch_url().await },
         };
-        let db = Db::open(&location, ServiceName::Executor, Durability::Process, MIGRATIONS).await.unwrap();
+        let db = Db::open(&location, ServiceName::Executor, MIGRATIONS).await.unwrap();
         let (bus, heard) = (InProcess::new(), Arc::new(Heard::default()));
         let durable = Durable {
             service: ServiceName::ControlPlane,
@@ -123,7 +123,7 @@ impl Stage {
     pub async fn start_with(&self, observe: Arc<dyn Observe>, act: Arc<dyn Act>, window_s: u32) -> Process {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let location = self.location.clone();
-        let open = async move { Db::open(&location, ServiceName::Executor, Durability::Process, MIGRATIONS).await };
+        let open = async move { Db::open(&location, ServiceName::Executor, MIGRATIONS).await };
         let keyring = Keyring::in_memory("test".parse().unwrap()).unwrap();
         let own = keyring.credential(ServiceName::Executor).unwrap();
         let base = Base {
@@ -134,6 +134,7 @@ impl Stage {
             peers: Peers::new(own, &HashMap::new()).unwrap(),
             relay: Relay::default(),
             health: Health::default(),
+            consumers: Consumers::default(),
             stop: CancellationToken::new(),
         };
         let (health, peers, stop) = (base.health.clone(), base.peers.clone(), base.stop.clone());

@@ -17,9 +17,9 @@ use overseer_contract::{Contract, Method, Owner};
 use overseer_gateway::GatewayConfig;
 use overseer_model::{Actor, Permission, Role, ServiceName, Timestamp};
 use overseer_runtime::{
-    Base, Code, Credential, Health, Keyring, Peers, Person, Problem, Relay, Service, bind, run_until_stopped, serve,
+    Base, Code, Consumers, Credential, Health, Keyring, Peers, Person, Problem, Relay, Service, bind, run_until_stopped, serve,
 };
-use overseer_storage::{Db, Durability, Location, Migrations};
+use overseer_storage::{Db, Location, Migrations};
 use prost::Message;
 use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, Value};
 use tokio_util::sync::CancellationToken;
@@ -98,7 +98,7 @@ impl House {
         let inside = ServiceName::ALL.into_iter().filter(|s| *s != ServiceName::Gateway && !away.contains(s));
         for service in inside {
             let location = Location::Sqlite { folder: folder.path().to_owned() };
-            let db = Db::open(&location, service, Durability::Process, Migrations(&[])).await.unwrap();
+            let db = Db::open(&location, service, Migrations(&[])).await.unwrap();
             let base = Base {
                 service,
                 site: "home".parse().unwrap(),
@@ -107,6 +107,7 @@ impl House {
                 peers: peers.of(credential(service)),
                 relay: Relay::default(),
                 health: Health::default(),
+                consumers: Consumers::default(),
                 stop: stop.clone(),
             };
             let known = Known { tokens: tokens.clone(), identity: credential(ServiceName::Identity) };

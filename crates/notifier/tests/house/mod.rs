@@ -10,8 +10,8 @@ use overseer_contract::v1::delivery_service_client::DeliveryServiceClient;
 use overseer_contract::{Event, to_timestamp, v1};
 use overseer_model::{IncidentId, Role, ServiceName, Timestamp};
 use overseer_notifier::{MIGRATIONS, NotifierConfig, Reach, WebhookConfig, WebhookUrl, build};
-use overseer_runtime::{Base, Health, Keyring, Peers, Person, Relay, RunError, run_until_stopped};
-use overseer_storage::{Db, Durability, Location};
+use overseer_runtime::{Base, Consumers, Health, Keyring, Peers, Person, Relay, RunError, run_until_stopped};
+use overseer_storage::{Db, Location};
 use overseer_testkit::{Postgres, WebhookReceiver, until};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -57,7 +57,7 @@ impl Store {
     pub async fn start(&self, webhooks: Vec<WebhookConfig>, max_attempts: u32, first_retry_ms: u32) -> House {
         static TLS: Once = Once::new();
         TLS.call_once(|| rustls::crypto::ring::default_provider().install_default().unwrap());
-        let db = Db::open(&self.location, ServiceName::Notifier, Durability::Power, MIGRATIONS).await.unwrap();
+        let db = Db::open(&self.location, ServiceName::Notifier, MIGRATIONS).await.unwrap();
         let bus = InProcess::new();
         let keyring = Keyring::in_memory("test".parse().unwrap()).unwrap();
         let own = keyring.credential(ServiceName::Notifier).unwrap();
@@ -69,6 +69,7 @@ impl Store {
             peers: Peers::new(own, &HashMap::new()).unwrap(),
             relay: Relay::default(),
             health: Health::default(),
+            consumers: Consumers::default(),
             stop: CancellationToken::new(),
         };
         let (peers, stop) = (base.peers.clone(), base.stop.clone());

@@ -16,6 +16,7 @@ mod sources;
 mod summaries;
 mod the_loop;
 mod traces;
+mod twins;
 
 use std::path::Path;
 

@@ -84,7 +84,14 @@ fn calls_for_itself(service: ServiceName, path: &str) -> bool {
     matches!(
         (service, path),
         (ServiceName::Gateway, "/overseer.v1.IdentityService/Authenticate")
-            | (ServiceName::ControlPlane, "/overseer.v1.InventoryService/LocateResource" | VERIFY_CHAIN)
+            | (
+                ServiceName::ControlPlane,
+                "/overseer.v1.InventoryService/LocateResource"
+                    | VERIFY_CHAIN
+                    | "/overseer.v1.OwnParkedService/ListOwnParked"
+                    | "/overseer.v1.OwnParkedService/ReplayOwnParked"
+                    | "/overseer.v1.OwnParkedService/DropOwnParked"
+            )
     )
 }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use overseer_bus::{Bus, InProcess};
-use overseer_contract::Event;
+use overseer_contract::v1::own_parked_service_client::OwnParkedServiceClient;
+use overseer_contract::{Event, v1};
+use overseer_model::ServiceName;
 use overseer_runtime::ApplyError;
 use overseer_storage::StoreError;
 use overseer_testkit::until;
@@ -24,12 +26,12 @@ async fn an_event_delivered_twice_has_one_effect() {
 }
 
 #[tokio::test]
-async fn an_event_that_fails_five_times_is_put_aside_and_the_stream_goes_on() {
+async fn an_event_that_fails_five_times_is_parked_and_the_stream_goes_on() {
     parks(|| Err(ApplyError::Store(StoreError::Corrupt { what: "plan" }))).await;
 }
 
 #[tokio::test]
-async fn an_event_that_panics_five_times_is_put_aside_and_the_stream_goes_on() {
+async fn an_event_that_panics_five_times_is_parked_and_the_stream_goes_on() {
     parks(|| panic!("a poison event")).await;
 }
 
@@ -71,6 +73,54 @@ async fn an_outage_is_waited_for_and_parks_nothing() {
     let event = event("key");
     publish(&bus, &event).await;
     assert_eq!((counter.deliveries(event.id), house.parked().await, house.effects("key").await), (6, 0, 1));
+}
+
+#[tokio::test]
+async fn outages_in_between_are_no_tries() {
+    let bus = InProcess::new();
+    let house = House::new(Arc::new(bus.clone())).await;
+    // Three failures and three outages in turn: less than five tries.
+    let counter = Counter::failing(&house, |_, attempt| match attempt {
+        1 | 3 | 5 => Err(ApplyError::Peer("away".into())),
+        2 | 4 | 6 => Err(ApplyError::Store(StoreError::Corrupt { what: "plan" })),
+        _ => Ok(()),
+    });
+    let _running = house.run(counter.clone(), vec![]).await;
+    let event = event("key");
+    publish(&bus, &event).await;
+    assert_eq!((counter.deliveries(event.id), house.parked().await, house.effects("key").await), (7, 0, 1));
+}
+
+#[tokio::test]
+async fn a_parked_event_is_replayed_once_it_can_be_applied_and_dropped_when_it_never_can() {
+    let bus = InProcess::new();
+    let house = House::new(Arc::new(bus.clone())).await;
+    let (mended, poison) = (event("mended"), event("poison"));
+    let counter = Counter::failing(&house, |event, attempt| match (event.key.as_str(), attempt) {
+        ("mended", 7..) => Ok(()),
+        _ => Err(ApplyError::Store(StoreError::Corrupt { what: "plan" })),
+    });
+    let _running = house.run(counter.clone(), vec![]).await;
+    publish(&bus, &mended).await;
+    publish(&bus, &poison).await;
+
+    let control_plane = house.keyring.credential(ServiceName::ControlPlane).unwrap();
+    let mut parked = OwnParkedServiceClient::new(house.base.peers.of(control_plane).to(house.base.service));
+    let listed = parked.list_own_parked(v1::ListOwnParkedRequest::default()).await.unwrap().into_inner().events;
+    let ids: Vec<_> = listed.into_iter().map(|event| event.id).collect();
+    assert_eq!(ids, [mended.id.to_string(), poison.id.to_string()]);
+    let replay = |event: &Event| v1::ReplayOwnParkedRequest { id: event.id.to_string() };
+    let refused = parked.replay_own_parked(replay(&mended)).await.unwrap_err();
+    assert!(refused.message().contains("stays parked"), "{refused}");
+    parked.replay_own_parked(replay(&mended)).await.unwrap();
+    assert_eq!((house.effects("mended").await, house.parked().await), (1, 1));
+    // The bus has it still, and delivers it again: it had its effect.
+    publish(&bus, &mended).await;
+    assert_eq!(house.effects("mended").await, 1);
+
+    parked.drop_own_parked(v1::DropOwnParkedRequest { id: poison.id.to_string() }).await.unwrap();
+    assert_eq!((house.effects("poison").await, house.parked().await), (0, 0));
+    assert!(parked.replay_own_parked(replay(&poison)).await.is_err(), "it is gone");
 }
 
 #[tokio::test]

@@ -10,10 +10,10 @@ use overseer_bus::{Bus, BusError, Durable, InProcess, Incarnation, Sites, Subscr
 use overseer_contract::Event;
 use overseer_model::{EventId, EventKind, ServiceName, Stream, Timestamp};
 use overseer_runtime::{
-    ApplyError, Base, Consumer, Health, Keyring, Peers, Relay, RunError, Service, Task, consume, first_time,
+    ApplyError, Base, Consumer, Consumers, Health, Keyring, Peers, Relay, RunError, Service, Task, consume, first_time,
     run_until_stopped,
 };
-use overseer_storage::{Db, Durability, Location, Migrations, inbox, outbox, state};
+use overseer_storage::{Db, Location, Migrations, outbox, parked, state};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -33,7 +33,7 @@ impl House {
         let folder = tempfile::tempdir().unwrap();
         let location = Location::Sqlite { folder: folder.path().to_owned() };
         let service = ServiceName::Executor;
-        let db = Db::open(&location, service, Durability::Process, Migrations(&[])).await.unwrap();
+        let db = Db::open(&location, service, Migrations(&[])).await.unwrap();
         let keyring = keyring();
         let own = keyring.credential(service).unwrap();
         let base = Base {
@@ -44,6 +44,7 @@ impl House {
             peers: Peers::new(own, &HashMap::new()).unwrap(),
             relay: Relay::default(),
             health: Health::default(),
+            consumers: Consumers::default(),
             stop: CancellationToken::new(),
         };
         Self { base, keyring, _folder: folder }
@@ -58,6 +59,13 @@ impl House {
         tx.commit().await.unwrap();
     }
 
+    /// Marks an event as sent at this time.
+    pub async fn sent(&self, event: &Event, at: Timestamp) {
+        let mut tx = self.base.db.begin_write().await.unwrap();
+        outbox::mark_relayed(&mut tx.conn(), std::slice::from_ref(event), at).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
     pub async fn waiting(&self) -> usize {
         let mut reader = self.base.db.reader().await.unwrap();
         outbox::waiting(&mut reader.conn(), None, 10_000).await.unwrap().len()
@@ -65,7 +73,7 @@ impl House {
 
     pub async fn parked(&self) -> i64 {
         let mut reader = self.base.db.reader().await.unwrap();
-        inbox::parked(&mut reader.conn()).await.unwrap()
+        parked::count(&mut reader.conn()).await.unwrap()
     }
 
     /// How often an event with this key had its effect.

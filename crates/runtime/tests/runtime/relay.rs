@@ -1,9 +1,10 @@
 //! What was committed is sent, whatever happens in between.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use overseer_bus::{InProcess, MAX_EVENT_BYTES};
+use overseer_model::Timestamp;
 use overseer_testkit::until;
 
 use crate::house::{Counter, House, Moody, SOON, event};
@@ -19,6 +20,21 @@ async fn sends_what_was_committed_before_it_started_and_what_nobody_told_it_of()
     until("all is marked as sent", SOON, async || (house.waiting().await == 0).then_some(())).await;
     house.base.stop.cancel();
     running.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn sends_again_at_its_start_what_was_sent_shortly_before() {
+    let bus = Arc::new(Moody::default());
+    let house = House::new(bus.clone()).await;
+    let (old, recent) = (event("old"), event("recent"));
+    house.commit(&[old.clone(), recent.clone()]).await;
+    let minutes = |ago: u64| Timestamp::now() - Duration::from_secs(60 * ago);
+    house.sent(&old, minutes(6)).await;
+    house.sent(&recent, minutes(4)).await;
+    let _running = house.run(Counter::new(&house), vec![]).await;
+    effect(&house, "recent").await;
+    until("all is marked as sent", SOON, async || (house.waiting().await == 0).then_some(())).await;
+    assert_eq!((bus.times_published("old"), bus.times_published("recent")), (0, 1));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use overseer_contract::Event;
 use overseer_storage::inbox::Sight;
-use overseer_storage::{Db, audit, inbox, outbox};
+use overseer_storage::{Db, audit, inbox, outbox, parked};
 
 use crate::place::{Place, at, event, read, write};
 
@@ -111,18 +111,46 @@ pub async fn forgets_what_was_seen_long_ago(place: &Place) {
 
 pub async fn counts_each_event_that_was_put_aside_once(place: &Place) {
     let db = place.open().await;
-    assert_eq!(read(&db, async |conn| inbox::parked(conn).await).await, 0);
+    assert_eq!(read(&db, async |conn| parked::count(conn).await).await, 0);
     let [one, other] = ["a", "b"].map(event);
     for event in [&one, &one, &other] {
-        write(&db, async |conn| inbox::park(conn, event, "does not read", at(1)).await).await;
+        write(&db, async |conn| parked::park(conn, event, "does not read", at(1)).await).await;
     }
-    assert_eq!(read(&db, async |conn| inbox::parked(conn).await).await, 2);
+    assert_eq!(read(&db, async |conn| parked::count(conn).await).await, 2);
+}
+
+pub async fn keeps_all_of_a_parked_event_until_it_is_removed_or_too_old(place: &Place) {
+    let db = place.open().await;
+    let [one, other] = ["a", "b"].map(event);
+    write(&db, async |conn| parked::park(conn, &one, "broken", at(1)).await).await;
+    write(&db, async |conn| parked::park(conn, &other, "broken too", at(5)).await).await;
+    let found = read(&db, async |conn| parked::find(conn, one.id).await).await.unwrap();
+    assert_eq!((&found.event, found.error.as_str(), found.parked_at), (&one, "broken", at(1)));
+    let listed = read(&db, async |conn| parked::list(conn, &one.id.to_string(), 10).await).await;
+    assert_eq!(listed.into_iter().map(|parked| parked.event).collect::<Vec<_>>(), [other.clone()]);
+    assert!(write(&db, async |conn| parked::remove(conn, one.id).await).await);
+    assert!(!write(&db, async |conn| parked::remove(conn, one.id).await).await);
+    write(&db, async |conn| parked::prune(conn, at(5)).await).await;
+    assert_eq!(read(&db, async |conn| parked::count(conn).await).await, 1);
+    write(&db, async |conn| parked::prune(conn, at(6)).await).await;
+    assert_eq!(read(&db, async |conn| parked::count(conn).await).await, 0);
+}
+
+pub async fn sends_again_what_was_sent_since(place: &Place) {
+    let db = place.open().await;
+    let [old, recent] = ["a", "b"].map(event);
+    for (event, sent) in [(&old, at(1)), (&recent, at(10))] {
+        write(&db, async |conn| outbox::put(conn, event).await).await;
+        write(&db, async |conn| outbox::mark_relayed(conn, std::slice::from_ref(event), sent).await).await;
+    }
+    assert_eq!(write(&db, async |conn| outbox::send_again_since(conn, at(10)).await).await, 1);
+    assert_eq!(waiting(&db).await, [recent]);
 }
 
 pub async fn replaces_nul_in_text(place: &Place) {
     let db = place.open().await;
     write(&db, async |conn| {
-        inbox::park(conn, &event("a"), "bad\0text", at(1)).await?;
+        parked::park(conn, &event("a"), "bad\0text", at(1)).await?;
         outbox::put(conn, &event("docker/ct\0x")).await?;
         let record = audit::Record { at: at(1), actor: "m\0", action: "a\0", object: "\0o", detail: "\0" };
         audit::append(conn, &record).await

@@ -6,6 +6,7 @@
 mod chain;
 mod courier;
 mod disk;
+mod holder;
 mod opening;
 mod outage;
 mod place;
@@ -34,6 +35,8 @@ macro_rules! storage_contract {
             courier::sees_an_event_first_again_when_applying_it_failed
             courier::only_one_of_many_sees_an_event_first
             courier::forgets_what_was_seen_long_ago
+            courier::keeps_all_of_a_parked_event_until_it_is_removed_or_too_old
+            courier::sends_again_what_was_sent_since
             courier::counts_each_event_that_was_put_aside_once
             courier::replaces_nul_in_text
             chain::orders_concurrent_writers_and_checks_out_meanwhile

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use overseer_model::ServiceName;
-use overseer_storage::{Db, Durability, Location, StoreError, state};
+use overseer_storage::{Db, Location, StoreError, state};
 use overseer_testkit::{Postgres, until};
 
 use crate::place::{THINGS, read, write};
@@ -12,7 +12,7 @@ use crate::place::{THINGS, read, write};
 async fn postgres_may_be_killed_and_come_back() {
     let postgres = Postgres::start().await;
     let location = Location::Postgres { address: postgres.url_template() };
-    let db = Db::open(&location, ServiceName::Executor, Durability::Power, THINGS).await.unwrap();
+    let db = Db::open(&location, ServiceName::Executor, THINGS).await.unwrap();
     write(&db, async |conn| state::set(conn, "cursor", "committed").await).await;
     let mut tx = db.begin_write().await.unwrap();
     state::set(&mut tx.conn(), "cursor", "lost").await.unwrap();

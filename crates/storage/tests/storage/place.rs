@@ -2,7 +2,7 @@
 
 use overseer_contract::Event;
 use overseer_model::{EventId, EventKind, ServiceName, Timestamp};
-use overseer_storage::{Conn, Db, Durability, Location, Migrations, StoreError};
+use overseer_storage::{Conn, Db, Location, Migrations, StoreError};
 use overseer_testkit::Postgres;
 use tempfile::TempDir;
 
@@ -31,7 +31,7 @@ impl Place {
     }
 
     pub async fn open_with(&self, migrations: Migrations) -> Result<Db, StoreError> {
-        Db::open(&self.location, ServiceName::Executor, Durability::Power, migrations).await
+        Db::open(&self.location, ServiceName::Executor, migrations).await
     }
 }
 
