@@ -6,8 +6,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-/// Who may everything, for what tests look at.
-const OWN_USER: &str = "testkit";
+/// The user who may everything, and its password, on a server with users.
+pub const OWN_USER: &str = "testkit";
 
 /// A private `nats-server` with JetStream. Its port stays the same for its life, also across [`Nats::restart`].
 /// The program is `$OVERSEER_NATS_SERVER`, else the one of `./dev setup`, else the one on `PATH`.
@@ -32,11 +32,6 @@ impl Nats {
 
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
-    }
-
-    /// For a user who may everything, where there are users.
-    pub fn admin_url(&self) -> String {
-        format!("nats://{OWN_USER}:{OWN_USER}@127.0.0.1:{}", self.port)
     }
 
     /// Listens to every subject from now on.

@@ -9,7 +9,7 @@ use futures::StreamExt;
 use overseer_bus::{Bus, JetStream, JetStreamOptions, Login, authorization};
 use overseer_contract::subject_of;
 use overseer_model::{EventKind, ServiceName, Site};
-use overseer_testkit::{Nats, until};
+use overseer_testkit::{Nats, OWN_USER, until};
 
 use crate::support::{Recorder, Running, SOON, durable, event};
 
@@ -87,7 +87,8 @@ async fn a_service_publishes_its_own_kinds_and_no_other() {
         assert_eq!(refused, foreign.into_iter().collect(), "{service}");
     }
     // What arrived, as the server has it: one of each kind, from its publisher.
-    let context = jetstream::new(async_nats::connect(nats.admin_url()).await.unwrap());
+    let admin = ConnectOptions::with_user_and_password(OWN_USER.into(), OWN_USER.into());
+    let context = jetstream::new(admin.connect(nats.url()).await.unwrap());
     for (kind, subject) in subjects {
         let name = ["FACTS", "EVENTS", "STEPS"][kind.stream() as usize];
         let stream = context.get_stream(name).await.unwrap();
