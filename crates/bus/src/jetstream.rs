@@ -141,7 +141,10 @@ impl JetStream {
             return Err(BusError::TooOld { found: client.server_info().version });
         }
         if !client.server_info().auth_required {
-            tracing::warn!(url = shown, "the NATS server lets anybody publish: set the users of `overseer config nats`");
+            tracing::warn!(
+                url = shown,
+                "the NATS server lets anybody publish: set the users of `overseer config nats`"
+            );
         }
         let context = ContextBuilder::new().timeout(ANSWER_WITHIN).ack_timeout(ANSWER_WITHIN).build(client.clone());
         let stored = Mutex::default();
@@ -211,7 +214,8 @@ async fn reach(
         } else if let Some(Login { service, password }) = login {
             // Answers come to an inbox that no other user may read.
             let inbox = users::inbox(*service);
-            options = options.user_and_password(service.snake().to_owned(), password.clone()).custom_inbox_prefix(inbox);
+            options =
+                options.user_and_password(service.snake().to_owned(), password.clone()).custom_inbox_prefix(inbox);
         }
         let error = match options.connect(url).await {
             Ok(client) => return Ok(client),

@@ -87,7 +87,12 @@ impl Assertion {
     }
 }
 
-pub(crate) fn verify(text: &str, key: &PublicKey, installation: &Installation, now: Timestamp) -> Result<Person, Refused> {
+pub(crate) fn verify(
+    text: &str,
+    key: &PublicKey,
+    installation: &Installation,
+    now: Timestamp,
+) -> Result<Person, Refused> {
     let AssertionClaims { version: _, id: _, subject, roles, installation: meant_for, issued, expires } =
         Unverified::parse(text)?.verify(key, ServiceName::Identity, Purpose::Assertion)?;
     if meant_for != *installation {

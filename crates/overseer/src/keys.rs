@@ -47,10 +47,8 @@ impl Keys {
         let needed: BTreeSet<_> =
             services.iter().flat_map(|service| callers_of(*service)).chain([ServiceName::Identity]).collect();
         let deadline = Instant::now() + PATIENCE;
-        for service in needed {
-            if !public.contains_key(&service) {
-                public.insert(service, self.public_key(service, deadline).await?);
-            }
+        for service in needed.into_iter().filter(|service| !services.contains(service)) {
+            public.insert(service, self.public_key(service, deadline).await?);
         }
         let trust = Arc::new(Trust::new(installation, public));
         Ok(Keyring::of(own.into_iter().map(|(service, key)| Credential::new(service, key, trust.clone())).collect()))
@@ -67,9 +65,9 @@ impl Keys {
     async fn public_key(&self, service: ServiceName, deadline: Instant) -> anyhow::Result<PublicKey> {
         let file = self.file(service, "pub");
         let name = service.snake();
-        appears(&file, deadline)
-            .await
-            .with_context(|| format!("`{}` is missing: start {service} once, or copy its {name}.pub", file.display()))?;
+        appears(&file, deadline).await.with_context(|| {
+            format!("`{}` is missing: start {service} once, or copy its {name}.pub", file.display())
+        })?;
         PublicKey::from_bytes(&read(&file)?).with_context(|| not_a_key(&file))
     }
 
@@ -124,7 +122,11 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
 fn make_public(file: &Path, key: &[u8], private: &Path) -> anyhow::Result<()> {
     make_once(file, key)?;
     if read(file)? != key {
-        anyhow::bail!("`{}` does not belong to `{}`: remove the first, it is made anew", file.display(), private.display());
+        anyhow::bail!(
+            "`{}` does not belong to `{}`: remove the first, it is made anew",
+            file.display(),
+            private.display()
+        );
     }
     Ok(())
 }

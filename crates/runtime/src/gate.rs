@@ -56,12 +56,7 @@ fn admit(own: &Credential, path: &str, headers: &HeaderMap, now: Timestamp) -> R
     }
 }
 
-fn calling_service(
-    own: &Credential,
-    path: &str,
-    headers: &HeaderMap,
-    now: Timestamp,
-) -> Result<ServiceName, Refused> {
+fn calling_service(own: &Credential, path: &str, headers: &HeaderMap, now: Timestamp) -> Result<ServiceName, Refused> {
     let token = only(headers, CALLER_HEADER)?.ok_or(Refused::Missing)?;
     own.trust().caller(token, own.service(), path, now)
 }

@@ -92,8 +92,7 @@ async fn a_service_publishes_its_own_kinds_and_no_other() {
     for (kind, subject) in subjects {
         let name = ["FACTS", "EVENTS", "STEPS"][kind.stream() as usize];
         let stream = context.get_stream(name).await.unwrap();
-        let message =
-            until(&subject, SOON, async || stream.get_last_raw_message_by_subject(&subject).await.ok()).await;
+        let message = until(&subject, SOON, async || stream.get_last_raw_message_by_subject(&subject).await.ok()).await;
         assert_eq!(message.payload, kind.publisher().as_str().as_bytes(), "{kind}");
     }
     let mut all = 0;
@@ -132,7 +131,8 @@ async fn a_service_neither_destroys_nor_reads_what_is_not_its_own() {
             attacker.client.publish(subject.clone(), "{}".into()).await.unwrap();
         }
         let mut listened = vec![">".to_owned(), "_INBOX.>".to_owned(), "$JS.API.>".to_owned()];
-        listened.extend(ServiceName::ALL.into_iter().filter(|s| *s != service).map(|s| format!("_INBOX_{}.>", s.snake())));
+        listened
+            .extend(ServiceName::ALL.into_iter().filter(|s| *s != service).map(|s| format!("_INBOX_{}.>", s.snake())));
         if service != ServiceName::Gateway {
             listened.push("overseer.>".to_owned());
         }

@@ -8,8 +8,7 @@ use overseer_bus::{Bus, Delivery, Durable, Handler, InProcess, Sites, Verdict};
 use overseer_contract::v1;
 use overseer_contract::v1::inventory_service_client::InventoryServiceClient;
 use overseer_model::{
-    AfterExit, EventKind, ExitCause, Fact, FactSource, Observation, ResourceState, ServiceName, Stream,
-    Timestamp,
+    AfterExit, EventKind, ExitCause, Fact, FactSource, Observation, ResourceState, ServiceName, Stream, Timestamp,
 };
 use overseer_runtime::{Base, Consumers, Health, Relay, RunError, run_until_stopped};
 use overseer_storage::{Db, Location};

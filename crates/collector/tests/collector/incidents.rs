@@ -173,8 +173,7 @@ impl Collector {
         let asked = || v1::GetLogSummaryRequest { month: month(), workload: WORKLOAD.to_owned() };
         let refused = LogServiceClient::new(self.doors.nobody()).get_log_summary(asked()).await.unwrap_err();
         assert_eq!(refused.code(), tonic::Code::Unauthenticated, "{refused}");
-        let signed =
-            until("the summary", SOON, async || self.logs().get_log_summary(asked()).await.ok()).await;
+        let signed = until("the summary", SOON, async || self.logs().get_log_summary(asked()).await.ok()).await;
         let summary: v1::LogSummary = from_json(&signed.into_inner().document).unwrap();
         let opened_at = Some(to_timestamp(day().begin()));
         assert!(summary.incidents.iter().all(|incident| incident.opened_at == opened_at), "{summary:?}");

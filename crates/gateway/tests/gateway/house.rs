@@ -17,7 +17,8 @@ use overseer_contract::{Contract, Method, Owner};
 use overseer_gateway::GatewayConfig;
 use overseer_model::{Actor, Permission, Role, ServiceName, Timestamp};
 use overseer_runtime::{
-    Base, Code, Consumers, Credential, Health, Keyring, Peers, Person, Problem, Relay, Service, bind, run_until_stopped, serve,
+    Base, Code, Consumers, Credential, Health, Keyring, Peers, Person, Problem, Relay, Service, bind,
+    run_until_stopped, serve,
 };
 use overseer_storage::{Db, Location, Migrations};
 use prost::Message;

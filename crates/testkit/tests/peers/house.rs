@@ -150,7 +150,10 @@ fn arrows_point_down() {
         ("overseer-provider-docker", below(&["overseer-model", "overseer-provider-port"])),
         ("overseer-bus", below(&ground)),
         ("overseer-storage", below(&ground)),
-        ("overseer-runtime", below(&[ground[0], ground[1], "overseer-bus", "overseer-credentials", "overseer-storage"])),
+        (
+            "overseer-runtime",
+            below(&[ground[0], ground[1], "overseer-bus", "overseer-credentials", "overseer-storage"]),
+        ),
         ("overseer-testkit", below(&[])),
     ];
     for (name, allowed) in floors {
