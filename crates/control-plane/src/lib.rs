@@ -95,3 +95,6 @@ pub async fn build(base: Base, config: ControlPlaneConfig, signer: Signer) -> Re
         .add_service(AuditServiceServer::new(grpc::Audits { db: base.db.clone(), peers: base.peers.clone() }));
     Ok(Service::new(&base, routes, tasks))
 }
+
+#[cfg(test)]
+mod tests;
