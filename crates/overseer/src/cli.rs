@@ -18,7 +18,7 @@ use self::logs::{
 use crate::client::{Answer, Client, Tampered, segment};
 use crate::config::{DEFAULTS, Flags};
 use crate::run::Scope;
-use crate::{config, drill, follow, mine, run, show, summary};
+use crate::{buses, config, drill, follow, mine, run, show, summary};
 
 /// An operations engineer that never sleeps and never acts alone.
 #[derive(Parser)]
@@ -300,7 +300,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
             config::load(&Flags { config, ..Flags::default() })?;
             print("The configuration is good.")
         }
-        Command::Config(ConfigCommand::Nats(args)) => print(run::nats_users(&args.into())?.trim_end()),
+        Command::Config(ConfigCommand::Nats(args)) => print(buses::nats_users(&args.into())?.trim_end()),
         Command::Drill(DrillCommand::RestartLoop { never_recovers }) => {
             let ending = if never_recovers { drill::Ending::NeverRecovers } else { drill::Ending::Recovers };
             drill::restart_loop(ending).await

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::Router;
-use overseer_bus::{Bus, InProcess, JetStream, JetStreamOptions, Login, authorization};
+use overseer_bus::Bus;
 use overseer_credentials::{Credential, Keyring};
 use overseer_model::ServiceName;
 use overseer_runtime::telemetry::Telemetry;
@@ -17,6 +17,7 @@ use overseer_runtime::{
 use overseer_storage::{Competitor, Db, HolderName, Location, Migrations, Term};
 use tokio_util::sync::CancellationToken;
 
+use crate::buses;
 use crate::config::{Config, Flags, load};
 use crate::context::{self, Context};
 use crate::keys::Keys;
@@ -36,7 +37,7 @@ impl Scope {
             Self::Some(services) => services.contains(&service),
         }
     }
-    fn services(&self) -> Vec<ServiceName> {
+    pub fn services(&self) -> Vec<ServiceName> {
         ServiceName::ALL.into_iter().filter(|service| self.has(*service)).collect()
     }
     fn listens(&self, service: ServiceName) -> bool {
@@ -74,7 +75,7 @@ pub async fn run(scope: Scope, flags: Flags) -> anyhow::Result<()> {
     };
     let ground = Arc::new(Ground {
         location: config.location(&data_dir),
-        buses: buses(&scope, &config, &keys).await?,
+        buses: buses::connect(&scope, &config, &keys).await?,
         peers: peers(&scope, &config, &keyring)?,
         keyring,
         health: Health::default(),
@@ -116,15 +117,6 @@ pub async fn run(scope: Scope, flags: Flags) -> anyhow::Result<()> {
     Ok(ended?)
 }
 
-/// The users of the services, as nats-server's configuration has them.
-pub fn nats_users(flags: &Flags) -> anyhow::Result<String> {
-    let config = load(flags)?;
-    let keys = Keys::new(&config.keys, &config.data_dir()?)?;
-    let passwords = ServiceName::ALL.into_iter().map(|service| Ok((service, keys.bus_password(service)?)));
-    let passwords = passwords.collect::<anyhow::Result<HashMap<_, _>>>()?;
-    Ok(authorization(&config.site, &passwords))
-}
-
 /// Tables in files have one owner: a second process on the same data directory would see everything twice.
 fn lock(scope: &Scope, config: &Config, data_dir: &Path) -> anyhow::Result<Vec<File>> {
     let Location::Sqlite { folder } = config.location(data_dir) else { return Ok(Vec::new()) };
@@ -139,29 +131,6 @@ fn lock(scope: &Scope, config: &Config, data_dir: &Path) -> anyhow::Result<Vec<F
             Ok(file)
         })
         .collect()
-}
-
-async fn buses(scope: &Scope, config: &Config, keys: &Keys) -> anyhow::Result<HashMap<ServiceName, Arc<dyn Bus>>> {
-    match (config.nats(), scope) {
-        (Some(options), _) => {
-            let mut buses: HashMap<ServiceName, Arc<dyn Bus>> = HashMap::new();
-            for service in scope.services() {
-                let login = Some(Login { service, password: keys.bus_password(service)? });
-                let options = JetStreamOptions { login, ..options.clone() };
-                buses.insert(service, Arc::new(JetStream::connect(options).await?));
-            }
-            Ok(buses)
-        }
-        (None, Scope::All) => {
-            let one = InProcess::new();
-            let shared = |service| (service, Arc::new(one.clone()) as Arc<dyn Bus>);
-            Ok(scope.services().into_iter().map(shared).collect())
-        }
-        (None, Scope::Some(_)) => anyhow::bail!(
-            "services in several processes need a bus: set bus.url (OVERSEER__BUS__URL=nats://host:4222), or run all of \
-             them in one process with `overseer up`"
-        ),
-    }
 }
 
 fn peers(scope: &Scope, config: &Config, keyring: &Keyring) -> anyhow::Result<Peers> {
