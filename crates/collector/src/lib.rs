@@ -7,6 +7,7 @@ pub mod chronicle;
 mod grpc;
 pub mod logs;
 mod looks;
+mod marks;
 mod memory;
 mod publish;
 mod sources;
