@@ -232,16 +232,6 @@ impl Store {
         tx.commit().await?;
         Ok(known.is_some())
     }
-
-    /// Forgets facts recorded, and resources removed, before `before`.
-    pub async fn prune(&self, before: Timestamp) -> Result<(), StoreError> {
-        let mut tx = self.db.begin_write().await?;
-        on!(&mut tx.conn(), c => sqlx::query("DELETE FROM facts WHERE recorded_at < $1")
-            .bind(before.micros()).execute(c).await.map(drop))?;
-        on!(&mut tx.conn(), c => sqlx::query("DELETE FROM resources WHERE removed AND observed_at < $1")
-            .bind(before.micros()).execute(c).await.map(drop))?;
-        tx.commit().await
-    }
 }
 
 /// Moves the cursor of what is published back before the facts recorded since `since`.

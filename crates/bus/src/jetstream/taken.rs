@@ -62,11 +62,10 @@ impl Ledger {
     }
 
     /// The next to be compared is what came over the later connection.
-    fn go_on(&mut self, stream: Stream, unless: Option<Taken>) {
+    fn go_on(&mut self, stream: Stream, otherwise: Option<Taken>) {
         let name = super::streams::name(stream);
-        match self.streams.remove(name).and_then(|last| last.later).or(unless) {
-            Some(taken) => drop(self.streams.insert(name, Last { taken, later: None })),
-            None => {}
+        if let Some(taken) = self.streams.remove(name).and_then(|last| last.later).or(otherwise) {
+            self.streams.insert(name, Last { taken, later: None });
         }
     }
 
