@@ -106,3 +106,6 @@ pub async fn build(
     let token = identity::first_token(&base.db).await?;
     Ok((Service::new(&base, routes, tasks), token))
 }
+
+#[cfg(test)]
+mod tests;

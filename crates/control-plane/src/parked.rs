@@ -54,8 +54,8 @@ impl ParkedService for Parked {
         let pb::ReplayParkedRequest { service, id } = request.into_inner();
         let service = service_named(&service)?;
         self.record(&actor, "parked.replayed", service, &id).await.map_err(Problem::from)?;
-        self.of(service).replay_own_parked(pb::ReplayOwnParkedRequest { id }).await?;
-        Ok(Response::new(pb::ReplayParkedResponse {}))
+        self.of(service).replay_own_parked(pb::ReplayOwnParkedRequest { id: id.clone() }).await?;
+        Ok(Response::new(pb::ReplayParkedResponse { id }))
     }
 
     async fn drop_parked(
@@ -66,7 +66,7 @@ impl ParkedService for Parked {
         let pb::DropParkedRequest { service, id } = request.into_inner();
         let service = service_named(&service)?;
         self.record(&actor, "parked.dropped", service, &id).await.map_err(Problem::from)?;
-        self.of(service).drop_own_parked(pb::DropOwnParkedRequest { id }).await?;
-        Ok(Response::new(pb::DropParkedResponse {}))
+        self.of(service).drop_own_parked(pb::DropOwnParkedRequest { id: id.clone() }).await?;
+        Ok(Response::new(pb::DropParkedResponse { id }))
     }
 }

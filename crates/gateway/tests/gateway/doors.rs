@@ -24,9 +24,14 @@ const DELIVERIES: &str = "/overseer.v1.DeliveryService/ListDeliveries";
 /// A REST call of the method for `id`, and the JSON of the same gRPC call.
 fn call_of(method: &Method, id: &str) -> (&'static str, String, String) {
     let route = method.route.as_ref().unwrap();
-    let has_id = route.template.contains("{id}");
-    let json = if has_id { format!(r#"{{"id":"{id}"}}"#) } else { "{}".to_owned() };
-    (route.verb.as_str(), route.template.replace("{id}", id), json)
+    let (mut path, mut json) = (route.template.clone(), serde_json::Map::new());
+    // Whatever is in the path is set to the id.
+    while let Some((before, rest)) = path.split_once('{') {
+        let (name, after) = rest.split_once('}').unwrap();
+        json.insert(name.to_owned(), id.into());
+        path = format!("{before}{id}{after}");
+    }
+    (route.verb.as_str(), path, serde_json::Value::Object(json).to_string())
 }
 
 fn code_of(problem: &serde_json::Value) -> Code {

@@ -12,6 +12,7 @@ mod follow;
 mod http;
 mod kills;
 mod logs;
+mod long;
 mod sources;
 mod summaries;
 mod the_loop;
