@@ -7,15 +7,16 @@ pub mod chronicle;
 mod grpc;
 pub mod logs;
 mod looks;
+mod marks;
 mod memory;
 mod publish;
+pub mod retention;
 mod sources;
 mod store;
 mod watch;
 mod wire;
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,10 +56,6 @@ pub const MIGRATIONS: Migrations = Migrations(&[
     (104, "resource_keys", include_str!("../../../migrations/collector/0104_resource_keys.sql")),
 ]);
 
-/// How long facts, and resources that were removed, can be asked for.
-const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
-const PRUNE_EVERY: Duration = Duration::from_secs(3600);
-
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CollectorConfig {
@@ -88,8 +85,8 @@ pub async fn build(base: Base, config: CollectorConfig, folder: &Path) -> Result
         })?;
     let (observe, workloads) = (Arc::new(observe), Workloads::default());
     let (logs, known) = (folder.join("logs"), workloads.clone());
-    let retention = Retention { usual: config.log_keep_days, of: config.log_keep_days_of.clone() };
-    let (kept, applied) = (retention.clone(), chronicle::applied(&base.db).await?);
+    let log_retention = Retention { usual: config.log_keep_days, of: config.log_keep_days_of.clone() };
+    let (kept, applied) = (log_retention.clone(), chronicle::applied(&base.db).await?);
     let (bucket, site) = (config.log_bucket.clone(), base.site.clone());
     let opened = tokio::task::spawn_blocking(move || {
         let signer = archive::summary_signer(&logs)?;
@@ -106,13 +103,13 @@ pub async fn build(base: Base, config: CollectorConfig, folder: &Path) -> Result
         logs: observe.clone(),
         sink: Arc::new(archive.clone()),
         positions: Arc::new(archive.clone()),
-        retention: retention.longest().span(),
+        retention: log_retention.longest().span(),
         workloads: workloads.clone(),
         states: States::default(),
         files: Declared::default(),
     };
     let (files, states) = (intake.files.clone(), intake.states.clone());
-    let readers = Readers { files, states, workloads, retention: retention.clone() };
+    let readers = Readers { files, states, workloads, retention: log_retention.clone() };
     let sources = Sources::open(base.db.clone(), config.log_roots.clone(), readers).await?;
     let (stop, db, maintained) = (base.stop.clone(), base.db.clone(), archive.clone());
     let (site, kept) = (base.site.clone(), archive.clone());
@@ -184,7 +181,7 @@ async fn assemble(
         site: base.site.clone(),
         health: base.health.clone(),
     }));
-    let (stop, pruned) = (base.stop.clone(), base.stop.clone());
+    let stop = base.stop.clone();
     tasks.extend([
         Task::new("watch", async move {
             watch.run().await;
@@ -194,10 +191,7 @@ async fn assemble(
             publisher.run(stop).await;
             Ok(())
         }),
-        Task::new("prune", async move {
-            prune(store, pruned).await;
-            Ok(())
-        }),
+        overseer_runtime::retention::task(&base, retention::prune),
     ]);
     tasks.extend(log_tasks.into_iter().flatten());
     Ok(Service::new(&base, routes, tasks))
@@ -223,20 +217,4 @@ fn log_tasks(intake: Intake, sightings: UnboundedReceiver<Sighting>, stop: &Canc
             Ok(())
         }),
     ]
-}
-
-/// Forgets old facts, once an hour.
-async fn prune(store: Store, stop: CancellationToken) {
-    let mut every = tokio::time::interval(PRUNE_EVERY);
-    loop {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            _ = every.tick() => {
-                if let Err(error) = store.prune(Timestamp::now() - KEPT).await {
-                    tracing::warn!(error = &error as &dyn Error, "old facts could not be forgotten");
-                }
-            }
-        }
-    }
 }
