@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use axum::Router;
 use overseer_bus::Bus;
 use overseer_credentials::{Credential, Keyring};
 use overseer_model::ServiceName;
@@ -164,7 +163,7 @@ async fn alone(ground: &Arc<Ground>, service: ServiceName) -> anyhow::Result<Opt
     let db = Db::open(&ground.location, service, migrations_of(service)).await?;
     // Until it is known whether this process runs the service.
     ground.health.set(service.as_str(), Dependency::Waiting);
-    let switch = Switch::new(Router::new());
+    let switch = Switch::starting();
     ground.peers.built(service, switch.router());
     let of_term = ground.clone();
     let alone = Alone {
