@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use overseer_bus::{Bus, Delivery, Handler, InProcess, Verdict};
+use overseer_contract::v1::parked_service_client::ParkedServiceClient;
 use overseer_contract::v1::plan_service_client::PlanServiceClient;
 use overseer_contract::{Event, EventPayload, to_timestamp, v1 as pb};
 use overseer_model::{IncidentId, ResourceRef, Role, ServiceName, Timestamp};
 use overseer_runtime::{Consumers, Health, Keyring, Peers, Person, Relay, Upstream, run_until_stopped};
-use overseer_storage::{Db, Location, on, parked};
+use overseer_storage::{Db, Location, audit, on, parked};
 use overseer_testkit::{Postgres, until};
 use tokio_util::sync::CancellationToken;
 
@@ -101,12 +102,16 @@ impl Instance {
     }
 
     fn client(&self) -> PlanServiceClient<Upstream> {
-        let roles = vec![Role::Viewer, Role::Approver];
+        PlanServiceClient::new(self.asked_by(vec![Role::Viewer, Role::Approver]))
+    }
+
+    /// As the gateway asks for a person.
+    fn asked_by(&self, roles: Vec<Role>) -> Upstream {
         let person = Person { name: "token:ana".to_owned(), roles };
         let credential = |service| self.keyring.credential(service).unwrap();
         let assertion = credential(ServiceName::Identity).assert(person, Timestamp::now());
         let gateway = self.peers.of(credential(ServiceName::Gateway));
-        PlanServiceClient::new(gateway.on_behalf(ServiceName::ControlPlane, &assertion))
+        gateway.on_behalf(ServiceName::ControlPlane, &assertion)
     }
 
     async fn plans(&self) -> Vec<pb::Plan> {
@@ -273,6 +278,47 @@ async fn events_of_a_newer_service_are_passed_over_and_park_nothing(store: Store
     assert_eq!((instance.parked().await, instance.plans().await.len()), (0, 0));
 }
 
+async fn a_parked_event_is_replayed_once_or_dropped_for_good_and_that_is_audited(store: Store) {
+    let instance = Instance::start(&store).await;
+    instance.tell("r", &changed(resource(), "target")).await;
+    let made = |id| Event::new("home".parse().unwrap(), "i", Timestamp::now(), None, &detected(id)).unwrap();
+    let [one, other] = [IncidentId::fresh(), IncidentId::fresh()].map(made);
+    let mut tx = instance.db.begin_write().await.unwrap();
+    for event in [&one, &other] {
+        parked::park(&mut tx.conn(), event, "failed", Timestamp::now()).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let named = |event: &Event| ("control-plane".to_owned(), event.id.to_string());
+    let replay = |event| {
+        let (service, id) = named(event);
+        pb::ReplayParkedRequest { service, id }
+    };
+
+    let mut viewer = ParkedServiceClient::new(instance.asked_by(vec![Role::Viewer, Role::Approver]));
+    let refused = viewer.replay_parked(replay(&one)).await.unwrap_err();
+    assert_eq!((refused.code(), instance.parked().await), (tonic::Code::PermissionDenied, 2), "{refused}");
+
+    let mut admin = ParkedServiceClient::new(instance.asked_by(vec![Role::Admin]));
+    admin.replay_parked(replay(&one)).await.unwrap();
+    assert_eq!((instance.parked().await, instance.plans().await.len()), (1, 1));
+    assert_eq!(admin.replay_parked(replay(&one)).await.unwrap_err().code(), tonic::Code::NotFound);
+    let (service, id) = named(&other);
+    admin.drop_parked(pb::DropParkedRequest { service, id }).await.unwrap();
+    for event in [&one, &other] {
+        instance.again(event).await;
+    }
+    assert_eq!((instance.parked().await, instance.plans().await.len()), (0, 1), "neither has an effect any more");
+
+    let mut reader = instance.db.reader().await.unwrap();
+    let entries = audit::list(&mut reader.conn(), None, 100).await.unwrap();
+    let of_parked = entries.into_iter().filter(|entry| entry.action.starts_with("parked."));
+    let mut said: Vec<_> = of_parked.map(|entry| (entry.actor, entry.action, entry.object)).collect();
+    said.sort();
+    let by_ana = |action: &str, event: &Event| ("token:ana".to_owned(), action.to_owned(), event.id.to_string());
+    let asked_twice = by_ana("parked.replayed", &one);
+    assert_eq!(said, [by_ana("parked.dropped", &other), asked_twice.clone(), asked_twice]);
+}
+
 async fn old_plans_and_removed_targets_go_and_active_ones_stay(store: Store) {
     let instance = Instance::start(&store).await;
     instance.tell("r", &changed(resource(), "target")).await;
@@ -318,6 +364,7 @@ on_both_stores! {
     a_person_settles_a_step_in_doubt_and_nothing_else
     a_step_that_a_person_says_is_done_proves_nothing
     events_of_a_newer_service_are_passed_over_and_park_nothing
+    a_parked_event_is_replayed_once_or_dropped_for_good_and_that_is_audited
     old_plans_and_removed_targets_go_and_active_ones_stay
 }
 

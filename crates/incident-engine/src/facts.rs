@@ -28,12 +28,33 @@ pub struct FactConsumer {
 #[async_trait]
 impl Consumer for FactConsumer {
     async fn apply(&self, event: &Event) -> Result<(), ApplyError> {
+        self.advance(event).await.map(drop)
+    }
+
+    async fn replay(&self, event: &Event) -> Result<(), ApplyError> {
+        match self.advance(event).await? {
+            Progress::Applied => Ok(()),
+            Progress::NothingNew => Err(ApplyError::Superseded),
+        }
+    }
+}
+
+/// What a batch brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    Applied,
+    /// All of it lies before what was applied.
+    NothingNew,
+}
+
+impl FactConsumer {
+    async fn advance(&self, event: &Event) -> Result<Progress, ApplyError> {
         let FactBatch { epoch, facts } = event.payload()?;
         let epoch: Epoch = epoch.parse().map_err(|_| BadWire { field: "epoch" })?;
         let mut tx = self.base.db.begin_write().await?;
         let seen = store::cursor(&mut tx.conn(), epoch).await?;
         let fresh: Vec<pb::Fact> = facts.into_iter().filter(|fact| fact.sequence > seen).collect();
-        let (Some(first), Some(last)) = (fresh.first(), fresh.last()) else { return Ok(()) };
+        let (Some(first), Some(last)) = (fresh.first(), fresh.last()) else { return Ok(Progress::NothingNew) };
         if let Some(missing) = gap(seen, first.sequence) {
             report_gap(&mut tx.conn(), epoch, seen, missing).await?;
         }
@@ -43,7 +64,7 @@ impl Consumer for FactConsumer {
         tx.commit().await?;
         self.base.relay.wake();
         self.changed.notify_one();
-        Ok(())
+        Ok(Progress::Applied)
     }
 }
 
@@ -146,12 +167,4 @@ async fn end_removed(conn: &mut Conn<'_>, fact: &Fact) -> Result<(), ApplyError>
 }
 
 #[cfg(test)]
-mod tests {
-    use super::gap;
-
-    #[test]
-    fn only_a_jump_in_a_sequence_that_was_begun_is_a_gap() {
-        assert_eq!([gap(0, 1), gap(0, 90), gap(5, 6), gap(5, 3)], [None; 4]);
-        assert_eq!((gap(5, 7), gap(1, 101)), (Some(1), Some(99)));
-    }
-}
+mod tests;

@@ -34,6 +34,9 @@ pub enum ApplyError {
     Peer(#[source] Box<dyn Error + Send + Sync>),
     #[error("a service that is needed for this failed at it")]
     Refused(#[source] Box<dyn Error + Send + Sync>),
+    /// Only of a replay: what came after the event was applied meanwhile.
+    #[error("newer events of the same sender were applied since: it can only be dropped")]
+    Superseded,
 }
 
 /// A peer's answer: one that is away comes back, one that says no says it again.
@@ -67,7 +70,7 @@ impl ApplyError {
         match self {
             Self::Store(StoreError::DiskFull(_) | StoreError::Unavailable(_) | StoreError::NotHolder)
             | Self::Peer(_) => true,
-            Self::Store(_) | Self::Event(_) | Self::Wire(_) | Self::Refused(_) => false,
+            Self::Store(_) | Self::Event(_) | Self::Wire(_) | Self::Refused(_) | Self::Superseded => false,
         }
     }
 }
@@ -76,6 +79,12 @@ impl ApplyError {
 pub trait Consumer: Send + Sync + 'static {
     /// Applies the event. Called again when it fails, and again for an event that was applied before.
     async fn apply(&self, event: &Event) -> Result<(), ApplyError>;
+
+    /// Applies an event that was parked, when a person asks for it. A consumer that passes over what comes too late says so
+    /// here: a person must not be told that it was applied.
+    async fn replay(&self, event: &Event) -> Result<(), ApplyError> {
+        self.apply(event).await
+    }
 }
 
 /// A transaction in which this event is seen for the first time; `None` when it was applied before.

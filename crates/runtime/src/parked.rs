@@ -71,7 +71,7 @@ impl OwnParked {
             Problem::new(Code::Conflict, said, "drop the event: overseer parked drop")
         })?;
         // Applied once: by its inbox, or by whatever else the consumer knows an event by.
-        consumer.apply(&found.event).await.map_err(|error| {
+        consumer.replay(&found.event).await.map_err(|error| {
             tracing::warn!(event = %id, error = &error as &dyn Error, "replay of a parked event failed");
             Problem::new(
                 Code::Conflict,

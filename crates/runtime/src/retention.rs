@@ -16,8 +16,9 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// have.
 pub const OUTBOX_KEPT: Duration = DAY.saturating_mul(31);
 /// Events that were seen. One may be sent again as long as its outbox keeps it, and then lies on the bus as long as that
-/// keeps it; whoever forgot it by then would apply it twice.
-pub const INBOX_KEPT: Duration = DAY.saturating_mul(70);
+/// keeps it; or be parked, applied when it came again, and replayed as long as it is parked. Whoever forgot it by then
+/// would apply it twice.
+pub const INBOX_KEPT: Duration = DAY.saturating_mul(100);
 /// Events that were given up. A person replays or drops them.
 pub const PARKED_KEPT: Duration = DAY.saturating_mul(90);
 
@@ -81,5 +82,6 @@ mod tests {
         let bus_keeps = Stream::ALL.into_iter().filter_map(Stream::keeps).max().unwrap();
         assert!(OUTBOX_KEPT > bus_keeps, "a bus that lost its data is given all that it would have");
         assert!(INBOX_KEPT > OUTBOX_KEPT + bus_keeps);
+        assert!(INBOX_KEPT > PARKED_KEPT, "a parked event that came again and was applied is not applied by a replay");
     }
 }
