@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use overseer_model::Timestamp;
+use overseer_runtime::retention::DAY;
 use overseer_storage::{Db, StoreError, on};
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
 pub const FACTS_KEPT: Duration = DAY.saturating_mul(7);
 
 /// # Errors

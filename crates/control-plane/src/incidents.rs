@@ -13,7 +13,7 @@ use crate::assess::{Assessment, Incident, Trigger, assess};
 use crate::events::{Events, id, record};
 use crate::plan::{self, Plan, PlanState};
 use crate::step::StepEvent;
-use crate::store::{self, Report, StoredPlan};
+use crate::store::{self, StoredPlan, TargetReport};
 use crate::wire;
 
 fn incident(wire: Option<pb::Incident>) -> Result<Incident, BadWire> {
@@ -71,7 +71,7 @@ impl Events {
             "" => None,
             text => Some(id(text, "fingerprint")?),
         };
-        let report = Report {
+        let report = TargetReport {
             resource: &resource.key,
             state,
             fingerprint,

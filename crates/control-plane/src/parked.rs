@@ -1,4 +1,5 @@
-//! What the services parked, for people: listed, replayed and dropped, and that is audited.
+//! What the services parked, for people: listed, replayed and dropped. That it was asked for is audited before, and that
+//! it was done after.
 
 use overseer_contract::v1 as pb;
 use overseer_contract::v1::own_parked_service_client::OwnParkedServiceClient;
@@ -52,8 +53,9 @@ impl ParkedService for Parked {
         let actor = caller(&request);
         let pb::ReplayParkedRequest { service, id } = request.into_inner();
         let service = service_named(&service)?;
-        self.record(&actor, "parked.replayed", service, &id).await.map_err(Problem::from)?;
+        self.record(&actor, "parked.replay_requested", service, &id).await.map_err(Problem::from)?;
         self.of(service).replay_own_parked(pb::ReplayOwnParkedRequest { id: id.clone() }).await?;
+        self.record(&actor, "parked.replayed", service, &id).await.map_err(Problem::from)?;
         Ok(Response::new(pb::ReplayParkedResponse { id }))
     }
 
@@ -64,8 +66,9 @@ impl ParkedService for Parked {
         let actor = caller(&request);
         let pb::DropParkedRequest { service, id } = request.into_inner();
         let service = service_named(&service)?;
-        self.record(&actor, "parked.dropped", service, &id).await.map_err(Problem::from)?;
+        self.record(&actor, "parked.drop_requested", service, &id).await.map_err(Problem::from)?;
         self.of(service).drop_own_parked(pb::DropOwnParkedRequest { id: id.clone() }).await?;
+        self.record(&actor, "parked.dropped", service, &id).await.map_err(Problem::from)?;
         Ok(Response::new(pb::DropParkedResponse { id }))
     }
 }

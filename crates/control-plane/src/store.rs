@@ -9,4 +9,4 @@ pub use incidents::{close_incident, open_incident, open_incidents_on, save_incid
 pub use plans::{
     StoredPlan, actions, insert, insert_approval, list, load, load_for_update, of_step, of_subject, past, running, save,
 };
-pub use targets::{Report, save_target, target};
+pub use targets::{TargetReport, save_target, target};

@@ -315,8 +315,10 @@ async fn a_parked_event_is_replayed_once_or_dropped_for_good_and_that_is_audited
     let mut said: Vec<_> = of_parked.map(|entry| (entry.actor, entry.action, entry.object)).collect();
     said.sort();
     let by_ana = |action: &str, event: &Event| ("token:ana".to_owned(), action.to_owned(), event.id.to_string());
-    let asked_twice = by_ana("parked.replayed", &one);
-    assert_eq!(said, [by_ana("parked.dropped", &other), asked_twice.clone(), asked_twice]);
+    let asked = by_ana("parked.replay_requested", &one);
+    let dropped = [by_ana("parked.drop_requested", &other), by_ana("parked.dropped", &other)];
+    let [drop_requested, dropped] = dropped;
+    assert_eq!(said, [drop_requested, dropped, asked.clone(), asked, by_ana("parked.replayed", &one)]);
 }
 
 async fn old_plans_and_removed_targets_go_and_active_ones_stay(store: Store) {

@@ -36,7 +36,8 @@ impl ServiceKey {
     pub fn public(&self) -> PublicKey {
         PublicKey(self.0.public_key().as_ref().to_vec())
     }
-    pub(crate) fn sign(&self, text: &[u8]) -> Vec<u8> {
+    #[must_use]
+    pub fn sign(&self, text: &[u8]) -> Vec<u8> {
         self.0.sign(text).as_ref().to_vec()
     }
 }
@@ -55,7 +56,8 @@ impl PublicKey {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
-    pub(crate) fn has_signed(&self, text: &[u8], signature: &[u8]) -> bool {
+    #[must_use]
+    pub fn has_signed(&self, text: &[u8], signature: &[u8]) -> bool {
         UnparsedPublicKey::new(&ED25519, &self.0).verify(text, signature).is_ok()
     }
 }

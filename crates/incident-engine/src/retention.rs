@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use overseer_model::Timestamp;
+use overseer_runtime::retention::DAY;
 use overseer_storage::{Db, StoreError, on};
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
 /// What a detector remembers of a resource, and how far the facts of a collector's store were applied, after the last
 /// change. A collector publishes the facts of a week at most.
 pub const DETECTOR_STATES_KEPT: Duration = DAY.saturating_mul(400);

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use overseer_model::Timestamp;
+use overseer_runtime::retention::DAY;
 use overseer_storage::{Db, StoreError, on};
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
 pub const DELIVERIES_KEPT: Duration = DAY.saturating_mul(90);
 
 /// # Errors

@@ -89,7 +89,7 @@ impl Keys {
     pub fn signer(&self) -> anyhow::Result<Signer> {
         make_once(&self.signing, &Signer::generate()?)?;
         let signer = Signer::from_pkcs8(&read(&self.signing)?).with_context(|| not_a_key(&self.signing))?;
-        make_public(&self.verify, &signer.public_key(), &self.signing)?;
+        make_public(&self.verify, signer.public_key().as_bytes(), &self.signing)?;
         Ok(signer)
     }
 
@@ -97,7 +97,8 @@ impl Keys {
         appears(&self.verify, Instant::now() + PATIENCE).await.with_context(|| {
             format!("`{}` is missing: start the control plane once, or copy its ticket.pub", self.verify.display())
         })?;
-        Ok(Verifier::new(read(&self.verify)?, site))
+        let key = PublicKey::from_bytes(&read(&self.verify)?).with_context(|| not_a_key(&self.verify))?;
+        Ok(Verifier::new(key, site))
     }
 }
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use overseer_credentials::{BadKey, PublicKey, ServiceKey};
 use overseer_model::{
     Action, ApprovalId, Fingerprint, PlanId, Precondition, ResourceState, Site, StepId, Subject, Timestamp,
 };
-use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
 /// How long a ticket is good after it was signed.
@@ -61,14 +61,6 @@ impl fmt::Debug for Ticket {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadKey {
-    #[error("this is not an Ed25519 key made by Overseer")]
-    Malformed,
-    #[error("the system gives no random numbers")]
-    NoRandomness,
-}
-
 /// Why a ticket gives no permit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
@@ -96,7 +88,7 @@ pub struct Target {
 }
 
 /// The control plane's half.
-pub struct Signer(Ed25519KeyPair);
+pub struct Signer(ServiceKey);
 
 impl Signer {
     /// A new key pair: the private half as PKCS#8, to be kept in a file of mode 0600.
@@ -104,39 +96,37 @@ impl Signer {
     /// # Errors
     /// When the system gives no random numbers.
     pub fn generate() -> Result<Vec<u8>, BadKey> {
-        let random = ring::rand::SystemRandom::new();
-        let key = Ed25519KeyPair::generate_pkcs8(&random).map_err(|_| BadKey::NoRandomness)?;
-        Ok(key.as_ref().to_vec())
+        ServiceKey::generate()
     }
     /// # Errors
     /// When the bytes are not such a key.
     pub fn from_pkcs8(bytes: &[u8]) -> Result<Self, BadKey> {
-        Ed25519KeyPair::from_pkcs8(bytes).map(Self).map_err(|_| BadKey::Malformed)
+        ServiceKey::from_pkcs8(bytes).map(Self)
     }
     /// The half that the executor is given.
     #[must_use]
-    pub fn public_key(&self) -> Vec<u8> {
-        self.0.public_key().as_ref().to_vec()
+    pub fn public_key(&self) -> PublicKey {
+        self.0.public()
     }
     #[must_use]
     pub fn sign(&self, claims: &Claims) -> Ticket {
         // Plain data with string keys always has a JSON.
         let body = URL_SAFE_NO_PAD.encode(serde_json::to_vec(claims).unwrap_or_default());
         let signature = self.0.sign(body.as_bytes());
-        Ticket(format!("{body}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref())))
+        Ticket(format!("{body}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 }
 
 /// The executor's half.
 pub struct Verifier {
-    key: UnparsedPublicKey<Vec<u8>>,
+    key: PublicKey,
     site: Site,
 }
 
 impl Verifier {
     #[must_use]
-    pub fn new(public_key: Vec<u8>, site: Site) -> Self {
-        Self { key: UnparsedPublicKey::new(&ED25519, public_key), site }
+    pub const fn new(key: PublicKey, site: Site) -> Self {
+        Self { key, site }
     }
 
     /// What the ticket says, once its signature, version and site are found right. It allows nothing yet.
@@ -146,7 +136,9 @@ impl Verifier {
     pub fn read(&self, ticket: &Ticket) -> Result<Claims, Refused> {
         let (body, signature) = ticket.0.split_once('.').ok_or(Refused::Malformed)?;
         let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| Refused::Malformed)?;
-        self.key.verify(body.as_bytes(), &signature).map_err(|_| Refused::Signature)?;
+        if !self.key.has_signed(body.as_bytes(), &signature) {
+            return Err(Refused::Signature);
+        }
         let body = URL_SAFE_NO_PAD.decode(body).map_err(|_| Refused::Malformed)?;
         let Versioned { version } = serde_json::from_slice(&body).map_err(|_| Refused::Malformed)?;
         if version != CLAIMS_VERSION {

@@ -40,25 +40,16 @@ impl OwnParked {
         OwnParkedServiceServer::new(self)
     }
 
-    /// Not applied either when the bus delivers it again, as it does after a loss or a start.
-    async fn drop_for_good(&self, id: EventId) -> Result<bool, StoreError> {
-        let mut tx = self.db.begin_write().await?;
-        inbox::see(&mut tx.conn(), id, Timestamp::now()).await?;
-        tx.commit().await?;
-        self.remove(id).await
-    }
-
+    /// Whether it was parked. It is not applied either when the bus delivers it again, as it does after a loss or a start.
     async fn remove(&self, id: EventId) -> Result<bool, StoreError> {
         let mut tx = self.db.begin_write().await?;
         let removed = parked::remove(&mut tx.conn(), id).await?;
-        tx.commit().await?;
-        report(self.service, &self.db).await;
+        if removed {
+            inbox::see(&mut tx.conn(), id, Timestamp::now()).await?;
+            tx.commit().await?;
+            report(self.service, &self.db).await;
+        }
         Ok(removed)
-    }
-
-    async fn is_parked(&self, id: EventId) -> Result<bool, StoreError> {
-        let mut reader = self.db.reader().await?;
-        Ok(parked::find(&mut reader.conn(), id).await?.is_some())
     }
 
     async fn replay(&self, id: EventId) -> Result<(), Problem> {
@@ -136,10 +127,7 @@ impl OwnParkedService for OwnParked {
         request: Request<v1::DropOwnParkedRequest>,
     ) -> Result<Response<v1::DropOwnParkedResponse>, Status> {
         let id = id_of(&request.into_inner().id)?;
-        if !self.is_parked(id).await.map_err(Problem::from)? {
-            return Err(unknown().into());
-        }
-        let removed = self.drop_for_good(id).await.map_err(Problem::from)?;
+        let removed = self.remove(id).await.map_err(Problem::from)?;
         if removed { Ok(Response::new(v1::DropOwnParkedResponse {})) } else { Err(unknown().into()) }
     }
 }

@@ -55,7 +55,8 @@ pub enum UpstreamError {
 }
 
 impl Peers {
-    /// The ways of the service whose credential it is. `remote` has the addresses of the services that run elsewhere; all others run here.
+    /// The ways of the service whose credential it is. `remote` has the addresses of the services that run elsewhere; all
+    /// others run here.
     ///
     /// # Errors
     /// When an address does not parse.

@@ -4,13 +4,12 @@ use std::error::Error;
 use std::future::Future;
 use std::time::Duration;
 
-use overseer_model::{ServiceName, Timestamp};
+use overseer_model::Timestamp;
 use overseer_storage::{Db, StoreError, inbox, outbox, parked};
-use tokio_util::sync::CancellationToken;
 
 use crate::service::{Base, Task};
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
+pub const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Events that were sent: longer than the bus keeps any, so that one that lost its data is given all that it would still
 /// have.
@@ -22,30 +21,13 @@ pub const INBOX_KEPT: Duration = DAY.saturating_mul(100);
 /// Events that were given up. A person replays or drops them.
 pub const PARKED_KEPT: Duration = DAY.saturating_mul(90);
 
-/// Deletes once an hour what need not be kept any more, and reports what is parked.
-pub(crate) async fn keep(service: ServiceName, db: Db, stop: CancellationToken) {
-    let mut hourly = tokio::time::interval(Duration::from_secs(3600));
-    loop {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            _ = hourly.tick() => {
-                if let Err(error) = prune(&db, Timestamp::now()).await {
-                    tracing::warn!(error = &error as &dyn Error, "old events could not be deleted");
-                }
-                crate::parked::report(service, &db).await;
-            }
-        }
-    }
-}
-
-/// A service's own hourly deletion of what is too old.
+/// Deletes once an hour what is too old.
 pub fn task<F>(base: &Base, prune: impl Fn(Db, Timestamp) -> F + Send + 'static) -> Task
 where
     F: Future<Output = Result<(), StoreError>> + Send,
 {
     let (service, db, stop) = (base.service, base.db.clone(), base.stop.clone());
-    Task::new("own-retention", async move {
+    Task::new("retention", async move {
         let mut hourly = tokio::time::interval(Duration::from_secs(3600));
         loop {
             tokio::select! {

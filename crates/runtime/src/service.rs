@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use crate::chain::OwnChain;
-use crate::parked::OwnParked;
+use crate::parked::{self, OwnParked};
 use crate::{Consumers, Health, Peers, Relay, gate, retention};
 
 /// How long work in hand may take once the end was asked for: the longest call of a platform, and some.
@@ -113,9 +113,10 @@ impl Service {
             relay.run(db, bus, stop).await;
             Ok(())
         }));
-        let (service, db, stop) = (base.service, base.db.clone(), base.stop.clone());
-        tasks.push(Task::new("retention", async move {
-            retention::keep(service, db, stop).await;
+        let service = base.service;
+        tasks.push(retention::task(base, move |db, now| async move {
+            retention::prune(&db, now).await?;
+            parked::report(service, &db).await;
             Ok(())
         }));
         Self { name: base.service, router, tasks }

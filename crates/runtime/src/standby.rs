@@ -23,6 +23,7 @@ use crate::{Dependency, Health, RunError};
 const FORWARDED: &str = "overseer-forwarded";
 /// Longest wait for the holder to take a connection.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+
 /// The methods of a service, whoever answers them at the moment.
 #[derive(Clone)]
 pub struct Switch(Arc<RwLock<Router>>);
@@ -101,6 +102,14 @@ pub struct Alone<F> {
     pub build: F,
 }
 
+/// How a term ended.
+enum Ended {
+    /// With the service: nothing is left to run.
+    Whole(Result<(), RunError>),
+    /// Another term may follow.
+    Early,
+}
+
 impl<F, B, E> Alone<F>
 where
     F: Fn(Term, CancellationToken) -> B + Send + Sync + 'static,
@@ -135,7 +144,7 @@ where
         }
     }
 
-    /// Term after term, until `stop` fires.
+    /// Term after term, until `stop` fires or a task of a term fails.
     async fn run(self) -> Result<(), RunError> {
         let forwarder =
             Forwarder { service: self.service, competitor: self.competitor.clone(), db: self.db.clone() }.router();
@@ -148,31 +157,55 @@ where
             };
             self.health.set(self.service.as_str(), Dependency::Waiting);
             tracing::info!(service = %self.service, "this process runs the service now");
-            let term = self.stop.child_token();
-            let built = (self.build)(held.term(), term.clone()).await;
-            let service =
-                built.map_err(|error| RunError::Task { name: self.service.as_str(), source: error.into() })?;
-            self.switch.set(service.router.clone());
-            self.health.set(self.service.as_str(), Dependency::Ready);
-            let running = run_until_stopped(vec![service], vec![], term.clone());
-            tokio::pin!(running);
-            tokio::select! {
-                biased;
-                ended = &mut running => {
-                    held.release().await;
-                    // By the process's own end, or by a task's failure, which is the process's.
-                    return ended;
-                }
-                () = held.lost() => {}
+            let ended = self.term(&mut held, &forwarder).await;
+            held.release().await;
+            match ended {
+                // By the process's own end, or by a task's failure, which is the process's.
+                Ended::Whole(result) => return result,
+                Ended::Early => tokio::time::sleep(PROBE_EVERY).await,
             }
-            tracing::warn!(service = %self.service, "the lock was lost: another process may run the service now");
-            self.switch.set(forwarder.clone());
-            term.cancel();
-            // Writes of this term are refused from now on; what fails for that is no fault.
-            if let Err(error) = running.await {
-                tracing::warn!(service = %self.service, error = &error as &dyn std::error::Error, "a lost term ended");
-            }
-            tokio::time::sleep(PROBE_EVERY).await;
         }
+    }
+
+    /// Builds and runs the service for as long as the lock is held. While it is being built, the term before may still be
+    /// ending in another process and hold what cannot be shared, so a build that fails is tried again in another term.
+    async fn term(&self, held: &mut Held, forwarder: &Router) -> Ended {
+        let term = self.stop.child_token();
+        let building = (self.build)(held.term(), term.clone());
+        let built = tokio::select! {
+            biased;
+            built = building => built.map_err(Into::into),
+            () = held.lost() => Err("the lock was lost".into()),
+        };
+        let service = match built {
+            Ok(service) => service,
+            Err(_) if self.stop.is_cancelled() => return Ended::Whole(Ok(())),
+            Err(error) => {
+                term.cancel();
+                let error: Box<dyn std::error::Error + Send + Sync> = error;
+                tracing::error!(service = %self.service, error = &*error as &dyn std::error::Error, "not started");
+                return Ended::Early;
+            }
+        };
+        self.switch.set(service.router.clone());
+        self.health.set(self.service.as_str(), Dependency::Ready);
+        let running = run_until_stopped(vec![service], vec![], term.clone());
+        tokio::pin!(running);
+        tokio::select! {
+            biased;
+            ended = &mut running => {
+                self.switch.set(forwarder.clone());
+                return Ended::Whole(ended);
+            }
+            () = held.lost() => {}
+        }
+        tracing::warn!(service = %self.service, "the lock was lost: another process may run the service now");
+        self.switch.set(forwarder.clone());
+        term.cancel();
+        // Writes of this term are refused from now on; what fails for that is no fault.
+        if let Err(error) = running.await {
+            tracing::warn!(service = %self.service, error = &error as &dyn std::error::Error, "a lost term ended");
+        }
+        Ended::Early
     }
 }

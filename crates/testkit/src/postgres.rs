@@ -23,7 +23,7 @@ impl Postgres {
         SHARED.get_or_init(Self::start).await
     }
 
-    /// The services' address; replace `{service}` by `collector`, `incident_engine`, `control_plane`, `executor`, `notifier` or `identity`.
+    /// The services' address; replace `{service}` by a name such as `incident_engine`.
     pub fn url_template(&self) -> String {
         format!("postgres://overseer_{{service}}@127.0.0.1:{}/overseer", self.port)
     }
@@ -40,7 +40,7 @@ impl Postgres {
         self.url_of(&name)
     }
 
-    /// SIGKILL to the postmaster. What was committed stays.
+    /// SIGKILL to the server, all its processes. What was committed stays.
     pub async fn kill(&self) {
         self.peer.order("kill", "killed").await;
     }

@@ -7,7 +7,7 @@ use overseer_storage::{Conn, StoreError, on};
 use crate::targets::{Target, TargetRecord};
 
 /// What one event says of a resource.
-pub struct Report<'r> {
+pub struct TargetReport<'r> {
     pub resource: &'r ResourceKey,
     pub state: ResourceState,
     /// `None` until it was inspected.
@@ -16,8 +16,8 @@ pub struct Report<'r> {
     pub started_by_request_at: Option<Timestamp>,
 }
 
-pub async fn save_target(conn: &mut Conn<'_>, report: &Report<'_>, now: Timestamp) -> Result<(), StoreError> {
-    let Report { resource, state, fingerprint, capabilities, started_by_request_at } = report;
+pub async fn save_target(conn: &mut Conn<'_>, report: &TargetReport<'_>, now: Timestamp) -> Result<(), StoreError> {
+    let TargetReport { resource, state, fingerprint, capabilities, started_by_request_at } = report;
     on!(conn, c => sqlx::query(
         "INSERT INTO target (resource, state, fingerprint, capabilities, started_by_request_at, updated_at) \
          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (resource) DO UPDATE SET state = $2, fingerprint = $3, \

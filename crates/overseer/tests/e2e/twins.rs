@@ -18,16 +18,18 @@ enum End {
     Asked,
 }
 
-async fn with_twins() -> Overseer {
-    let mut overseer = start(Mode::ProcessPerService).await;
+/// With the services that are alone, each with the name of its second process.
+async fn with_twins() -> (Overseer, Vec<(&'static str, &'static str)>) {
+    let (mut overseer, mut alone) = (start(Mode::ProcessPerService).await, Vec::new());
     for service in ALONE.into_iter().chain(SHARED) {
         let twin = overseer.start_twin(service).await;
         if ALONE.contains(&service) {
             let readiness = overseer.readiness(twin).await;
             assert!(readiness.contains(&format!("{service}: standby")), "{readiness}");
+            alone.push((service, twin));
         }
     }
-    overseer
+    (overseer, alone)
 }
 
 /// Ends the process that runs the service, and starts it again; meanwhile the other takes over.
@@ -40,7 +42,7 @@ async fn replace(overseer: &mut Overseer, process: &'static str, end: End) {
 }
 
 async fn nothing_is_lost_or_done_twice_while_processes_are_replaced(end: End) {
-    let mut overseer = with_twins().await;
+    let (mut overseer, _) = with_twins().await;
     let plan = CrashPlan { crashes: Crashes::First(3), restart_policy: "on-failure:2" };
     let mut containers = Vec::new();
     for (round, service) in ALONE.into_iter().enumerate() {
@@ -79,6 +81,66 @@ async fn nothing_is_lost_or_done_twice_while_processes_are_replaced(end: End) {
     .await;
     let twice = "SELECT count(*) - count(DISTINCT event_id) FROM notifier.delivery";
     assert_eq!(count(twice).await, 0);
+    let received = until("every notice to be received", SOON, async || {
+        let ids = overseer.hook.ids();
+        let noticed = count("SELECT count(*) FROM notifier.delivery").await;
+        (i64::try_from(ids.len()).unwrap() == noticed).then_some(ids)
+    })
+    .await;
+    match end {
+        // What was on its way when its sender died comes again, under the same id.
+        End::Killed => {}
+        End::Asked => assert_eq!(overseer.hook.received().len(), received.len(), "a notice came twice"),
+    }
+}
+
+/// Ends the sessions that hold locks, as a failover of the database does.
+const END_SESSIONS: &str = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' \
+                            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
+/// The process of the two that runs the service, once the other stands by.
+async fn holder(overseer: &Overseer, service: &'static str, twin: &'static str) -> &'static str {
+    until(&format!("one {service}, and one standing by"), SOON, async || {
+        let [first, second] = [overseer.readiness(service).await, overseer.readiness(twin).await];
+        let is = |readiness: &str, state: &str| readiness.contains(&format!("{service}: {state}"));
+        match (is(&first, "ready") && is(&second, "standby"), is(&first, "standby") && is(&second, "ready")) {
+            (true, _) => Some(service),
+            (_, true) => Some(twin),
+            (false, false) => None,
+        }
+    })
+    .await
+}
+
+fn signal(overseer: &Overseer, process: &'static str, name: &str) {
+    let id = overseer.process_id(process).to_string();
+    assert!(std::process::Command::new("kill").args([name, &id]).status().unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_loses_its_lock_stands_by_or_takes_it_again() {
+    let (overseer, alone) = with_twins().await;
+    overseer.sql(END_SESSIONS).await;
+    for (service, twin) in alone {
+        holder(&overseer, service, twin).await;
+    }
+    // One that does not notice for a while keeps what cannot be shared: the log store of their folder.
+    let stopped = holder(&overseer, "collector", "collector-2").await;
+    let terms = async || overseer.sql("SELECT epoch FROM collector.holder").await.parse::<i64>().unwrap();
+    let before = terms().await;
+    signal(&overseer, stopped, "-STOP");
+    overseer.sql(END_SESSIONS).await;
+    until("the other to try more than once", SOON, async || (terms().await > before + 1).then_some(())).await;
+    signal(&overseer, stopped, "-CONT");
+    holder(&overseer, "collector", "collector-2").await;
+
+    let plan = CrashPlan { crashes: Crashes::First(3), restart_policy: "on-failure:2" };
+    let container = overseer.docker.crashing_container("web", plan).await;
+    let incident = overseer.incident(&container.id, |_| true).await;
+    let plan = overseer.plan(&incident, |plan| plan["state"] == "PLAN_STATE_READY").await;
+    overseer.text(&["approve", plan["id"].as_str().unwrap()]).await;
+    overseer.action(&plan, |action| action["state"] == "STEP_STATE_PASSED").await;
+    assert_eq!(container.starts(), 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]

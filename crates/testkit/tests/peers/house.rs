@@ -144,7 +144,7 @@ fn arrows_point_down() {
         ("overseer-signatures", below(&[])),
         ("overseer-logstore", below(&[])),
         ("overseer-contract", below(&["overseer-model"])),
-        ("overseer-permit", below(&["overseer-model"])),
+        ("overseer-permit", below(&["overseer-credentials", "overseer-model"])),
         ("overseer-credentials", below(&["overseer-model"])),
         ("overseer-provider-port", below(&["overseer-model"])),
         ("overseer-provider-docker", below(&["overseer-model", "overseer-provider-port"])),
