@@ -202,7 +202,8 @@ pub(crate) fn postgres_options(location: &Location, service: ServiceName) -> Res
         Location::Postgres { address } => address,
     };
     let options: PgConnectOptions = address.replace("{service}", service.snake()).parse().map_err(open)?;
-    Ok(options.options([("search_path", service.snake())]))
+    // A transaction of a process that hangs must not hold its locks for ever.
+    Ok(options.options([("search_path", service.snake()), ("idle_in_transaction_session_timeout", "30s")]))
 }
 
 /// Holds the row until the transaction ends, so that no other term begins meanwhile.

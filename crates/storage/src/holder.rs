@@ -19,6 +19,8 @@ use crate::{Db, Location, StoreError};
 pub const PROBE_EVERY: Duration = Duration::from_millis(500);
 /// Longest answer to that.
 const PROBE_WITHIN: Duration = Duration::from_secs(3);
+/// PostgreSQL ends a holder's session that is silent for so long: its process hangs, or its machine is gone.
+const SILENT_FOR: &str = "10s";
 
 /// What is to be held: a service, of one site or of all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +66,9 @@ impl Competitor {
         match location {
             Location::Sqlite { .. } => Ok(None),
             Location::Postgres { .. } => {
-                Ok(Some(Self { options: crate::db::postgres_options(location, name.service)?, name, address }))
+                let options = crate::db::postgres_options(location, name.service)?;
+                let options = options.options([("idle_session_timeout", SILENT_FOR)]);
+                Ok(Some(Self { options, name, address }))
             }
         }
     }
