@@ -294,7 +294,7 @@ async fn upsert(conn: &mut Conn<'_>, known: &ResourceRecord) -> Result<(), Store
     on!(conn, c => sqlx::query(
         "INSERT INTO resources (key, platform_id, removed, observed_at, known) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (key) DO UPDATE SET removed = $3, observed_at = $4, known = $5")
-        .bind(known.resource.key.to_string()).bind(known.resource.id()).bind(known.state == ResourceState::Removed).bind(known.observed_at.micros())
-        .bind(to_json(known)).execute(c).await.map(drop))?;
+        .bind(known.resource.key.to_string()).bind(known.resource.id()).bind(known.state == ResourceState::Removed)
+        .bind(known.observed_at.micros()).bind(to_json(known)).execute(c).await.map(drop))?;
     Ok(())
 }

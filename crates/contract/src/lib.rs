@@ -1,5 +1,5 @@
-//! The contract: what `proto/` generates, its JSON, its rules (routes, permissions, owners, rights of services), and the conversions of
-//! `model`'s types. Each service converts its own types in its `wire.rs`.
+//! The contract: what `proto/` generates, its JSON, its rules (routes, permissions, owners, rights of services), and the
+//! conversions of `model`'s types. Each service converts its own types in its `wire.rs`.
 
 mod convert;
 mod event;

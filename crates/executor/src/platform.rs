@@ -18,7 +18,7 @@ const DEPENDENCY: &str = "executor.docker";
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// Between two tries while the platform is away: the first, doubled each time, up to the last.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-/// PlatformEvents of one target kept while it is watched; older ones are in the platform's own memory, or stale.
+/// Events of one target that are kept while it is watched; older ones are in the platform's own memory, or stale.
 const KEPT: usize = 256;
 
 /// One look at a target.
@@ -74,8 +74,8 @@ impl Platform {
         }
     }
 
-    /// Looks at the target, lets `decide` judge it with what happened since `since` by the platform's clock, and again at each event and at
-    /// the time that `decide` names, until it settles. `None` when `stop` fires first.
+    /// Looks at the target, lets `decide` judge it with what happened since `since` by the platform's clock, and again at
+    /// each event and at the time that `decide` names, until it settles. `None` when `stop` fires first.
     pub async fn watch<T>(
         &self,
         id: &str,

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use overseer_model::Timestamp;
-use overseer_runtime::retention::INBOX_KEPT;
+use overseer_runtime::retention::{DAY, INBOX_KEPT};
 use overseer_storage::{Db, StoreError, on};
 
 /// Attempts that are over: as long as the control plane keeps their plans. One in doubt is kept, as its plan is.
-pub const ATTEMPTS_KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
+pub const ATTEMPTS_KEPT: Duration = DAY.saturating_mul(400);
 
 /// # Errors
 /// When the database refuses.

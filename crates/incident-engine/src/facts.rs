@@ -167,4 +167,4 @@ async fn end_removed(conn: &mut Conn<'_>, fact: &Fact) -> Result<(), ApplyError>
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

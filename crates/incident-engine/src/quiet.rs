@@ -56,11 +56,12 @@ async fn resolve(base: &Base, id: IncidentId, quiet: Duration, now: Timestamp) -
     let Some(current) = store::by_id(&mut tx.conn(), id).await? else { return Ok(()) };
     let resource = current.incident.resource.key.clone();
     let states = store::states(&mut tx.conn(), &resource).await?;
-    let calm = detect::calm_since(&states).filter(|since| now.since(*since) >= quiet);
-    let next = calm.and_then(|_| incident::advance(&current.incident, IncidentEvent::Calm, now));
+    let calm = detect::calm_since(&states);
+    let due = calm.filter(|since| now.since(*since) >= quiet);
+    let next = due.and_then(|_| incident::advance(&current.incident, IncidentEvent::Calm, now));
     let Some(next) = next else {
-        // Not calm after all, or a step is under way: its own events come back to it.
-        store::set_calm(&mut tx.conn(), &resource, None).await?;
+        // Not calm for so long after all, or a step is under way: its own events come back to it.
+        store::set_calm(&mut tx.conn(), &resource, calm).await?;
         return Ok(tx.commit().await?);
     };
     let moment = Moment { at: now, kind: MomentKind::Calm, evidence: Vec::new() };
@@ -72,4 +73,35 @@ async fn resolve(base: &Base, id: IncidentId, quiet: Duration, now: Timestamp) -
     tx.commit().await?;
     base.relay.wake();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use overseer_model::{Epoch, Observation};
+    use overseer_runtime::Consumer;
+    use overseer_storage::Location;
+
+    use super::*;
+    use crate::facts::tests::{batch, consumer, told};
+
+    #[tokio::test]
+    async fn a_fact_that_came_between_the_look_and_the_lock_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let consumer = consumer(&Location::Sqlite { folder: folder.path().to_owned() }).await;
+        let epoch = Epoch::fresh();
+        consumer.apply(&batch(epoch, 1..=1)).await.unwrap();
+        consumer.apply(&told(epoch, 2, 1, Observation::Start)).await.unwrap();
+        let base = &consumer.base;
+        let (open, _) = {
+            let mut reader = base.db.reader().await.unwrap();
+            store::calm(&mut reader.conn(), Timestamp::now()).await.unwrap()
+        };
+        let quiet = Duration::from_secs(600);
+        // It was looked up as due, and then started anew.
+        resolve(base, open[0], quiet, Timestamp::now()).await.unwrap();
+        let mut reader = base.db.reader().await.unwrap();
+        let (due, next) = store::calm(&mut reader.conn(), Timestamp::now() - quiet).await.unwrap();
+        assert_eq!(due, []);
+        assert!(next.is_some(), "nobody would ever look at it again");
+    }
 }

@@ -216,7 +216,8 @@ pub async fn save_states(
 ) -> Result<(), StoreError> {
     for state in states {
         on!(&mut *conn, c => sqlx::query(
-            "INSERT INTO detector_state (detector, resource, state, updated_at) VALUES ($1, $2, $3, $4)              ON CONFLICT (detector, resource) DO UPDATE SET state = $3, updated_at = $4")
+            "INSERT INTO detector_state (detector, resource, state, updated_at) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (detector, resource) DO UPDATE SET state = $3, updated_at = $4")
             .bind(state.name()).bind(resource.to_string()).bind(to_json(state)).bind(now.micros())
             .execute(c).await.map(drop))?;
     }
@@ -241,6 +242,7 @@ pub async fn save_cursor(conn: &mut Conn<'_>, epoch: Epoch, sequence: u64, now: 
     on!(conn, c => sqlx::query(
         "INSERT INTO fact_cursor (epoch, sequence, updated_at) VALUES ($1, $2, $3) \
          ON CONFLICT (epoch) DO UPDATE SET sequence = $2, updated_at = $3")
-        .bind(epoch.to_string()).bind(i64::try_from(sequence).unwrap_or(i64::MAX)).bind(now.micros()).execute(c).await.map(drop))?;
+        .bind(epoch.to_string()).bind(i64::try_from(sequence).unwrap_or(i64::MAX)).bind(now.micros())
+        .execute(c).await.map(drop))?;
     Ok(())
 }

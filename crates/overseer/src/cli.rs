@@ -18,7 +18,7 @@ use self::logs::{
 use crate::client::{Answer, Client, Tampered, segment};
 use crate::config::{DEFAULTS, Flags};
 use crate::run::Scope;
-use crate::{buses, config, drill, follow, mine, run, show, summary};
+use crate::{buses, config, drill, follow, mine, run, show, summary, templates};
 
 /// An operations engineer that never sleeps and never acts alone.
 #[derive(Parser)]
@@ -313,7 +313,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
             };
             tokio::task::spawn_blocking(move || mine::mine(&files, form, limit as usize)).await?
         }
-        Command::Templates => print(&show::templates()),
+        Command::Templates => match Answers::from(cli.output) {
+            Answers::Table => print(&templates::table()),
+            Answers::Json => print(&templates::json()?),
+        },
         Command::LogSummary(LogSummaryCommand::Verify { file, key }) => print(&summary::verify(&file, key.as_deref())?),
         asking => ask(asking, Answers::from(cli.output)).await,
     }

@@ -103,17 +103,25 @@ impl Config {
 
     /// Where a service in another process is reached.
     pub fn peer(&self, service: ServiceName) -> anyhow::Result<String> {
-        match self.peers.get(&service).filter(|address| !address.is_empty()) {
-            Some(address) => Ok(address.clone()),
-            None => Ok(format!("http://{}", self.listen(service)?)),
-        }
+        self.set_or_listen(&self.peers, service)
     }
-}
 
-impl Config {
     /// Where other processes of the same service reach this one.
     pub fn advertise(&self, service: ServiceName) -> anyhow::Result<String> {
-        match self.advertise.get(&service).filter(|address| !address.is_empty()) {
+        let address = self.set_or_listen(&self.advertise, service)?;
+        // Only PostgreSQL lets there be others.
+        if address.starts_with("http://0.0.0.0:") || address.starts_with("http://[::]:") {
+            anyhow::ensure!(
+                self.storage.url.is_empty(),
+                "listen.{0} names no one address: set advertise.{0} to one where other processes reach this one",
+                service.snake()
+            );
+        }
+        Ok(address)
+    }
+
+    fn set_or_listen(&self, set: &HashMap<ServiceName, String>, service: ServiceName) -> anyhow::Result<String> {
+        match set.get(&service).filter(|address| !address.is_empty()) {
             Some(address) => Ok(address.clone()),
             None => Ok(format!("http://{}", self.listen(service)?)),
         }

@@ -13,6 +13,7 @@ mod run;
 mod show;
 mod sse;
 mod summary;
+mod templates;
 mod when;
 
 use std::process::ExitCode;

@@ -5,9 +5,8 @@ use std::error::Error;
 
 use overseer_contract::from_timestamp;
 use overseer_contract::v1 as pb;
-use overseer_model::{Action, ResourceRef, TemplateName, Timestamp};
+use overseer_model::{Action, ResourceRef, Timestamp};
 use overseer_signatures::Signature;
-use overseer_templates::{Inverse, template};
 
 use crate::client::{Answer, Refused};
 
@@ -313,25 +312,6 @@ fn subject_of(subject: Option<&pb::Subject>) -> String {
         Some(Of::UndoneStepId(id)) => format!("undo {id}"),
         None => String::new(),
     }
-}
-
-/// The table of action templates, as this build knows it.
-pub fn templates() -> String {
-    let rows: Vec<_> = TemplateName::ALL
-        .map(template)
-        .iter()
-        .map(|row| {
-            let parameters: Vec<_> = row.parameters.iter().map(|parameter| parameter.name).collect();
-            let inverse = match row.inverse {
-                Inverse::None => "none",
-                Inverse::Template(name) => name.as_str(),
-            };
-            [row.name.as_str(), row.risk.as_str(), &parameters.join(", "), inverse, row.summary]
-                .map(str::to_owned)
-                .to_vec()
-        })
-        .collect();
-    table(&["TEMPLATE", "RISK", "PARAMETERS", "INVERSE", "SUMMARY"], &rows)
 }
 
 pub fn actions(answer: &Answer) -> anyhow::Result<String> {

@@ -15,7 +15,7 @@ use crate::MIGRATIONS;
 
 const THRESHOLDS: Thresholds = Thresholds { loop_exits: 5, loop_window: Duration::from_secs(600) };
 
-async fn consumer(location: &Location) -> FactConsumer {
+pub async fn consumer(location: &Location) -> FactConsumer {
     let service = ServiceName::IncidentEngine;
     let keyring = Keyring::in_memory("test".parse().unwrap()).unwrap();
     let base = Base {
@@ -33,19 +33,24 @@ async fn consumer(location: &Location) -> FactConsumer {
 }
 
 /// A batch of crashes, each of a container of its own.
-fn batch(epoch: Epoch, sequences: std::ops::RangeInclusive<u64>) -> Event {
-    let crash = |sequence| Fact {
-        id: FactId::fresh(),
-        sequence,
-        resource: ResourceRef {
-            key: format!("home/docker://local/c{sequence}").parse().unwrap(),
-            name: format!("web{sequence}"),
-        },
-        observed_at: Timestamp::now(),
-        source: FactSource::Event,
-        observation: Observation::Exit { code: 1, cause: ExitCause::Own, after: AfterExit::StaysDown },
-    };
-    let facts = sequences.map(|sequence| crash(sequence).into()).collect();
+pub fn batch(epoch: Epoch, sequences: std::ops::RangeInclusive<u64>) -> Event {
+    let crash = Observation::Exit { code: 1, cause: ExitCause::Own, after: AfterExit::StaysDown };
+    event(epoch, sequences.map(|sequence| fact(sequence, sequence, crash)).collect())
+}
+
+/// A batch of one fact about container `number`.
+pub fn told(epoch: Epoch, sequence: u64, number: u64, observation: Observation) -> Event {
+    event(epoch, vec![fact(sequence, number, observation)])
+}
+
+fn fact(sequence: u64, number: u64, observation: Observation) -> pb::Fact {
+    let key = format!("home/docker://local/c{number}").parse().unwrap();
+    let resource = ResourceRef { key, name: format!("web{number}") };
+    let (id, observed_at, source) = (FactId::fresh(), Timestamp::now(), FactSource::Event);
+    Fact { id, sequence, resource, observed_at, source, observation }.into()
+}
+
+fn event(epoch: Epoch, facts: Vec<pb::Fact>) -> Event {
     let batch = FactBatch { epoch: epoch.to_string(), facts };
     Event::new("home".parse().unwrap(), "facts", Timestamp::now(), None, &batch).unwrap()
 }
