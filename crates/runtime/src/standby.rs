@@ -200,6 +200,7 @@ where
             () = held.lost() => {}
         }
         tracing::warn!(service = %self.service, "the lock was lost: another process may run the service now");
+        self.health.set(self.service.as_str(), Dependency::Waiting);
         self.switch.set(forwarder.clone());
         term.cancel();
         // Writes of this term are refused from now on; what fails for that is no fault.

@@ -98,9 +98,18 @@ async fn nothing_is_lost_or_done_twice_while_processes_are_replaced(end: End) {
 const END_SESSIONS: &str = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' \
                             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
-/// The process of the two that runs the service, once the other stands by.
-async fn holder(overseer: &Overseer, service: &'static str, twin: &'static str) -> &'static str {
-    until(&format!("one {service}, and one standing by"), SOON, async || {
+/// How often the service's lock was taken.
+async fn terms(overseer: &Overseer, service: &str) -> i64 {
+    let schema = service.replace('-', "_");
+    overseer.sql(&format!("SELECT epoch FROM {schema}.holder")).await.parse().unwrap()
+}
+
+/// The process of the two that runs the service, once the other stands by, in a term after `term`.
+async fn holder(overseer: &Overseer, (service, twin): (&'static str, &'static str), term: i64) -> &'static str {
+    until(&format!("one {service}, and one standing by, after term {term}"), SOON, async || {
+        if terms(overseer, service).await <= term {
+            return None;
+        }
         let [first, second] = [overseer.readiness(service).await, overseer.readiness(twin).await];
         let is = |readiness: &str, state: &str| readiness.contains(&format!("{service}: {state}"));
         match (is(&first, "ready") && is(&second, "standby"), is(&first, "standby") && is(&second, "ready")) {
@@ -120,18 +129,23 @@ fn signal(overseer: &Overseer, process: &'static str, name: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_loses_its_lock_stands_by_or_takes_it_again() {
     let (overseer, alone) = with_twins().await;
+    let mut before = Vec::new();
+    for (service, _) in &alone {
+        before.push(terms(&overseer, service).await);
+    }
     overseer.sql(END_SESSIONS).await;
-    for (service, twin) in alone {
-        holder(&overseer, service, twin).await;
+    for (pair, term) in alone.into_iter().zip(before) {
+        holder(&overseer, pair, term).await;
     }
     // One that hangs loses its lock as well, and keeps what cannot be shared: the log store of their folder.
-    let stopped = holder(&overseer, "collector", "collector-2").await;
-    let terms = async || overseer.sql("SELECT epoch FROM collector.holder").await.parse::<i64>().unwrap();
-    let before = terms().await;
+    let collectors = ("collector", "collector-2");
+    let term = terms(&overseer, "collector").await;
+    let stopped = holder(&overseer, collectors, term - 1).await;
     signal(&overseer, stopped, "-STOP");
-    until("the other to try more than once", SOON, async || (terms().await > before + 1).then_some(())).await;
+    let tries = async || (terms(&overseer, "collector").await > term + 1).then_some(());
+    until("the other to try more than once", SOON, tries).await;
     signal(&overseer, stopped, "-CONT");
-    holder(&overseer, "collector", "collector-2").await;
+    holder(&overseer, collectors, term + 1).await;
 
     let plan = CrashPlan { crashes: Crashes::First(3), restart_policy: "on-failure:2" };
     let container = overseer.docker.crashing_container("web", plan).await;
