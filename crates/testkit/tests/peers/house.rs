@@ -149,6 +149,20 @@ fn arrows_point_down() {
         ("overseer-bus", below(&ground)),
         ("overseer-storage", below(&ground)),
         ("overseer-runtime", below(&[ground[0], ground[1], "overseer-bus", "overseer-storage"])),
+        (
+            "overseer-logs",
+            below(&[
+                ground[0],
+                ground[1],
+                "overseer-bus",
+                "overseer-storage",
+                "overseer-runtime",
+                "overseer-provider-port",
+                "overseer-redaction",
+                "overseer-signatures",
+                "overseer-logstore",
+            ]),
+        ),
         ("overseer-testkit", below(&[])),
     ];
     for (name, allowed) in floors {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use overseer_contract::{BadEvent, Event, v1};
 use overseer_model::Timestamp;
-use overseer_runtime::Relay;
+use overseer_runtime::{Backoff, Relay};
 use overseer_signatures::SignatureId;
 use overseer_storage::StoreError;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +19,6 @@ use super::retire::{Retire, RetireError};
 use super::store::{self, Due, Merge, Novelty, Over, Tallied, Told};
 use super::tally::{Counted, Minute, OTHERS, Tally, WARNING};
 use crate::archive::ArchiveError;
-use crate::backoff::Backoff;
 use crate::wire;
 
 /// How often minutes are looked at.
