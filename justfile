@@ -34,7 +34,7 @@ up *ARGS:
     {{ release }}
     exec "${CARGO_TARGET_DIR:-target}/release/overseer" up "$@"
 
-# Run lint and every suite against real peers; with ARGS, only `cargo test ARGS`; with --long, also the long rounds
+# Run lint and every suite against real peers; with ARGS, only `cargo test ARGS`; with --long, also 10,000 rounds of kills
 test *ARGS:
     #!/usr/bin/env bash
     set -uo pipefail
@@ -47,6 +47,10 @@ test *ARGS:
     cargo test --workspace --no-fail-fast || failed="$failed tests"
     if [ -n "$long" ]; then just long || failed="$failed long"; fi
     if [ -n "$failed" ]; then echo "FAILED:$failed" >&2; exit 1; fi
+
+# Run rounds RANGE of the long tier: in each a process is killed at some moment of a step; prints what each did
+long RANGE='1..10001':
+    OVERSEER_LONG="$1" cargo test --package overseer --test e2e -- --ignored --nocapture long::
 
 # Check format, lints and dependencies
 lint:

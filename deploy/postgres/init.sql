@@ -8,7 +8,7 @@ DECLARE
 BEGIN
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
     REVOKE ALL ON SCHEMA public FROM PUBLIC;
-    FOREACH service IN ARRAY ARRAY['collector', 'incident_engine', 'control_plane', 'executor', 'notifier'] LOOP
+    FOREACH service IN ARRAY ARRAY['collector', 'incident_engine', 'control_plane', 'executor', 'notifier', 'identity'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'overseer_' || service) THEN
             EXECUTE format('CREATE ROLE %I LOGIN', 'overseer_' || service);
         END IF;

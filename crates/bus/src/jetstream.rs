@@ -6,8 +6,10 @@
 mod in_hand;
 mod reader;
 mod streams;
+mod users;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,13 +21,14 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use overseer_contract::Event;
-use overseer_model::Stream;
+use overseer_model::{ServiceName, Stream};
 use percent_encoding::percent_decode_str;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{Bus, BusError, Durable, Incarnation, MAX_EVENT_BYTES, Subscription, check_size, wire};
 use reader::Reader;
+pub use users::authorization;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -49,12 +52,28 @@ pub struct JetStreamOptions {
     pub max_wait: Duration,
     /// After this time without a sign of life from a consumer its events are delivered again.
     pub ack_wait: Duration,
+    /// Who connects, unless the URL names a user.
+    pub login: Option<Login>,
+}
+
+/// A service's own user.
+#[derive(Clone)]
+pub struct Login {
+    pub service: ServiceName,
+    pub password: String,
+}
+
+/// Without the password.
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Login({})", self.service)
+    }
 }
 
 impl JetStreamOptions {
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), max_wait: Duration::from_secs(30), ack_wait: Duration::from_secs(30) }
+        Self { url: url.into(), max_wait: Duration::from_secs(30), ack_wait: Duration::from_secs(30), login: None }
     }
 }
 
@@ -107,11 +126,12 @@ impl JetStream {
     /// # Errors
     /// When no server answers within `max_wait`, when it is too old, or when it has no JetStream for us.
     pub async fn connect(options: JetStreamOptions) -> Result<Self, BusError> {
-        let JetStreamOptions { url, max_wait, ack_wait } = options;
+        let JetStreamOptions { url, max_wait, ack_wait, login } = options;
+        let login = login.filter(|_| credentials(&url).is_none());
         let deadline = Instant::now() + max_wait;
         let shown = without_password(&url);
         let (connected, mut connections) = watch::channel(0);
-        let client = reach(&url, connected, deadline)
+        let client = reach(&url, login.as_ref(), connected, deadline)
             .await
             .map_err(|source| BusError::Unreachable { url: shown.clone(), source: source.into() })?;
         // The word of the first connection comes a little after it, and must not be taken for that of a second.
@@ -120,12 +140,18 @@ impl JetStream {
         if !client.is_server_compatible(major, minor, patch) {
             return Err(BusError::TooOld { found: client.server_info().version });
         }
+        if !client.server_info().auth_required {
+            tracing::warn!(
+                url = shown,
+                "the NATS server lets anybody publish: set the users of `overseer config nats`"
+            );
+        }
         let context = ContextBuilder::new().timeout(ANSWER_WITHIN).ack_timeout(ANSWER_WITHIN).build(client.clone());
         let stored = Mutex::default();
         let server = Server { url: shown, client, context, ack_wait, connections, stored };
         // JetStream of a server that has just started answers later than the server.
         let mut wait = RETRY_FIRST;
-        while let Err(error) = streams::bring_up_to_date(&server.context).await {
+        while let Err(error) = streams::at_start(&server.context, login.as_ref()).await {
             if Instant::now() + wait > deadline {
                 return Err(server.refused("its streams", error));
             }
@@ -157,6 +183,7 @@ impl Server {
 
 async fn reach(
     url: &str,
+    login: Option<&Login>,
     connected: watch::Sender<u64>,
     deadline: Instant,
 ) -> Result<Client, async_nats::ConnectError> {
@@ -172,13 +199,23 @@ async fn reach(
             .event_callback(move |event| {
                 let connected = Arc::clone(&connected);
                 async move {
-                    if matches!(event, Connection::Connected) {
-                        connected.send_modify(|count| *count += 1);
+                    match event {
+                        Connection::Connected => connected.send_modify(|count| *count += 1),
+                        // For example a subject that this user may not publish to.
+                        Connection::ServerError(error) => {
+                            tracing::warn!(error = &error as &dyn std::error::Error, "the NATS server refused");
+                        }
+                        _ => {}
                     }
                 }
             });
         if let Some((user, password)) = credentials(url) {
             options = options.user_and_password(user, password);
+        } else if let Some(Login { service, password }) = login {
+            // Answers come to an inbox that no other user may read.
+            let inbox = users::inbox(*service);
+            options =
+                options.user_and_password(service.snake().to_owned(), password.clone()).custom_inbox_prefix(inbox);
         }
         let error = match options.connect(url).await {
             Ok(client) => return Ok(client),

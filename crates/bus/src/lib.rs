@@ -20,7 +20,7 @@ use overseer_model::{EventKind, ServiceName, Site, Stream};
 use tokio_util::sync::CancellationToken;
 
 pub use in_process::InProcess;
-pub use jetstream::{JetStream, JetStreamOptions};
+pub use jetstream::{JetStream, JetStreamOptions, Login, authorization};
 
 /// Largest event that the bus takes, headers included. Source: the default `max_payload` of NATS, 1 MiB.
 pub const MAX_EVENT_BYTES: usize = 1 << 20;
@@ -133,7 +133,8 @@ pub enum BusError {
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
     #[error(
-        "JetStream at `{url}` refused `{what}`: enable JetStream (`nats-server -js`), and grant this user `$JS.API.>`"
+        "JetStream at `{url}` refused `{what}`: enable JetStream (`nats-server -js`), and give this user the rights that \
+         `overseer config nats` prints"
     )]
     Refused {
         url: String,

@@ -1,9 +1,10 @@
-//! The contract: what `proto/` generates, its JSON, its rules (routes, permissions, owners), and the conversions of
+//! The contract: what `proto/` generates, its JSON, its rules (routes, permissions, owners, rights of services), and the conversions of
 //! `model`'s types. Each service converts its own types in its `wire.rs`.
 
 mod convert;
 mod event;
 mod json;
+mod rights;
 mod rules;
 
 /// The generated messages, clients and servers.
@@ -15,6 +16,7 @@ pub mod v1 {
 pub use convert::{BadWire, from_timestamp, required, to_timestamp};
 pub use event::{BadEvent, Event, EventPayload, TraceParent, subject_of};
 pub use json::{BadJson, from_json, to_json};
+pub use rights::{Right, callers_of, right};
 pub use rules::{Contract, ContractError, Method, Owner, RequestBody, Route, Verb};
 
 /// The compiled descriptors, for reflection.

@@ -138,6 +138,7 @@ fn owner(service: &ServiceDescriptor) -> Result<Owner, ContractError> {
         Some("OWNER_CONTROL_PLANE") => Owner::One(ServiceName::ControlPlane),
         Some("OWNER_EXECUTOR") => Owner::One(ServiceName::Executor),
         Some("OWNER_NOTIFIER") => Owner::One(ServiceName::Notifier),
+        Some("OWNER_IDENTITY") => Owner::One(ServiceName::Identity),
         Some("OWNER_GATEWAY") => Owner::One(ServiceName::Gateway),
         Some("OWNER_EVERY_SERVICE") => Owner::Every,
         _ => return Err(ContractError::NoOwner { service: service.full_name().to_owned() }),

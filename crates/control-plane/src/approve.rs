@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use crate::plan::{self, Approval, Plan, PlanState};
 use crate::step::{StepEvent, StepState};
 use crate::store::{self, StoredPlan};
-use crate::targets::{Inventory, Located};
+use crate::targets::{Inventory, Located, Target};
 use crate::wire;
 
 pub struct Approvals {
@@ -100,7 +100,8 @@ impl Approvals {
         Ok(next)
     }
 
-    /// The targets of a plan as the inventory knows them now.
+    /// The targets of a plan that are there, as the inventory knows them now; where their source is unreachable, as it
+    /// last reported them. The executor inspects each target itself before it acts.
     async fn targets_of(&self, id: PlanId) -> Result<HashMap<ResourceKey, Fingerprint>, Problem> {
         let stored = {
             let mut reader = self.base.db.reader().await?;
@@ -119,7 +120,14 @@ impl Approvals {
             match located {
                 Located::Present(fingerprint) => drop(found.insert(target.key.clone(), fingerprint)),
                 Located::Gone => {}
-                Located::Unknown => return Err(unseen(&target.key)),
+                Located::Unknown => {
+                    let mut reader = self.base.db.reader().await?;
+                    match store::target(&mut reader.conn(), &target.key).await? {
+                        Target::Present(record) => drop(found.insert(target.key.clone(), record.fingerprint)),
+                        Target::Gone => {}
+                        Target::Unknown => return Err(unseen(&target.key)),
+                    }
+                }
             }
         }
         Ok(found)

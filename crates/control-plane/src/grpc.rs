@@ -5,7 +5,7 @@ use overseer_contract::v1 as pb;
 use overseer_contract::v1::audit_service_server::AuditService;
 use overseer_contract::v1::chain_service_client::ChainServiceClient;
 use overseer_contract::v1::plan_service_server::PlanService;
-use overseer_model::{Actor, PlanId, ServiceName, StepId, Subject, Timestamp};
+use overseer_model::{PlanId, ServiceName, StepId, Subject, Timestamp};
 use overseer_runtime::{Code, Page, Peers, Problem, actor_of, caller};
 use overseer_storage::{Db, StoreError, audit};
 use tonic::{Request, Response, Status};
@@ -122,7 +122,8 @@ pub struct Audits {
 }
 
 /// The services with tables of their own: each keeps a chain, and may have parked events.
-pub const CHAINED: [ServiceName; 5] = [
+pub const CHAINED: [ServiceName; 6] = [
+    ServiceName::Identity,
     ServiceName::Collector,
     ServiceName::IncidentEngine,
     ServiceName::ControlPlane,
@@ -150,10 +151,9 @@ impl AuditService for Audits {
         &self,
         _: Request<pb::VerifyAuditRequest>,
     ) -> Result<Response<pb::VerifyAuditResponse>, Status> {
-        let actor = Actor::Service(ServiceName::ControlPlane);
         let mut chains = Vec::new();
         for service in CHAINED {
-            let mut peer = ChainServiceClient::new(self.peers.to(service, &actor));
+            let mut peer = ChainServiceClient::new(self.peers.to(service));
             // An unreachable service is an error: its chain must not be passed over in silence.
             chains.push(peer.verify_chain(pb::VerifyChainRequest {}).await?.into_inner());
         }

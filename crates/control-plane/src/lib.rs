@@ -6,7 +6,6 @@ mod assess;
 mod dispatch;
 mod events;
 mod grpc;
-mod identity;
 mod incidents;
 mod outcomes;
 mod parked;
@@ -27,7 +26,6 @@ use std::time::{Duration, Instant};
 
 use overseer_bus::{Durable, Sites};
 use overseer_contract::v1::audit_service_server::AuditServiceServer;
-use overseer_contract::v1::identity_service_server::IdentityServiceServer;
 use overseer_contract::v1::parked_service_server::ParkedServiceServer;
 use overseer_contract::v1::plan_service_server::PlanServiceServer;
 use overseer_model::{EventKind, Stream};
@@ -37,8 +35,6 @@ use overseer_storage::Migrations;
 use serde::Deserialize;
 use tokio::sync::Notify;
 use tonic::service::Routes;
-
-pub use identity::FirstToken;
 
 pub const MIGRATIONS: Migrations = Migrations(&[
     (100, "plans", include_str!("../../../migrations/control-plane/0100_plans.sql")),
@@ -65,15 +61,11 @@ const KINDS: &[EventKind] = &[
     EventKind::StepInDoubt,
 ];
 
-/// Builds the service. The token is given at the very first start only.
+/// Builds the service.
 ///
 /// # Errors
 /// On a bad setting, and when store or bus refuse.
-pub async fn build(
-    base: Base,
-    config: ControlPlaneConfig,
-    signer: Signer,
-) -> Result<(Service, Option<FirstToken>), BuildError> {
+pub async fn build(base: Base, config: ControlPlaneConfig, signer: Signer) -> Result<Service, BuildError> {
     if !(60..=3600).contains(&config.approval_s) {
         return Err(BuildError::Config {
             what: format!("control_plane.approval_s is {}: choose 60 to 3600", config.approval_s),
@@ -99,10 +91,10 @@ pub async fn build(
         valid: Duration::from_secs(config.approval_s.into()),
     };
     let routes = Routes::new(PlanServiceServer::new(grpc::Plans { db: base.db.clone(), approvals }))
-        .add_service(IdentityServiceServer::new(identity::Identity { db: base.db.clone() }))
         .add_service(ParkedServiceServer::new(parked::Parked { db: base.db.clone(), peers: base.peers.clone() }))
         .add_service(AuditServiceServer::new(grpc::Audits { db: base.db.clone(), peers: base.peers.clone() }));
-    // Last, because it is told once: nothing after it fails.
-    let token = identity::first_token(&base.db).await?;
-    Ok((Service::new(&base, routes, tasks), token))
+    Ok(Service::new(&base, routes, tasks))
 }
+
+#[cfg(test)]
+mod tests;

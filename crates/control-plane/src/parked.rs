@@ -3,7 +3,7 @@
 use overseer_contract::v1 as pb;
 use overseer_contract::v1::own_parked_service_client::OwnParkedServiceClient;
 use overseer_contract::v1::parked_service_server::ParkedService;
-use overseer_model::{Actor, ServiceName, Timestamp};
+use overseer_model::{ServiceName, Timestamp};
 use overseer_runtime::{Peers, Problem, Upstream, caller};
 use overseer_storage::{Db, StoreError, audit};
 use tonic::{Request, Response, Status};
@@ -17,8 +17,7 @@ pub struct Parked {
 
 impl Parked {
     fn of(&self, service: ServiceName) -> OwnParkedServiceClient<Upstream> {
-        let actor = Actor::Service(ServiceName::ControlPlane);
-        OwnParkedServiceClient::new(self.peers.to(service, &actor))
+        OwnParkedServiceClient::new(self.peers.to(service))
     }
 
     async fn record(&self, actor: &str, action: &str, service: ServiceName, id: &str) -> Result<(), StoreError> {
@@ -54,8 +53,8 @@ impl ParkedService for Parked {
         let pb::ReplayParkedRequest { service, id } = request.into_inner();
         let service = service_named(&service)?;
         self.record(&actor, "parked.replayed", service, &id).await.map_err(Problem::from)?;
-        self.of(service).replay_own_parked(pb::ReplayOwnParkedRequest { id }).await?;
-        Ok(Response::new(pb::ReplayParkedResponse {}))
+        self.of(service).replay_own_parked(pb::ReplayOwnParkedRequest { id: id.clone() }).await?;
+        Ok(Response::new(pb::ReplayParkedResponse { id }))
     }
 
     async fn drop_parked(
@@ -66,7 +65,7 @@ impl ParkedService for Parked {
         let pb::DropParkedRequest { service, id } = request.into_inner();
         let service = service_named(&service)?;
         self.record(&actor, "parked.dropped", service, &id).await.map_err(Problem::from)?;
-        self.of(service).drop_own_parked(pb::DropOwnParkedRequest { id }).await?;
-        Ok(Response::new(pb::DropParkedResponse {}))
+        self.of(service).drop_own_parked(pb::DropOwnParkedRequest { id: id.clone() }).await?;
+        Ok(Response::new(pb::DropParkedResponse { id }))
     }
 }

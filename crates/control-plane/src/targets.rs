@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use overseer_contract::v1 as pb;
 use overseer_contract::v1::inventory_service_client::InventoryServiceClient;
-use overseer_model::{Actor, Capability, Fingerprint, ResourceRef, ServiceName, Timestamp};
+use overseer_model::{Capability, Fingerprint, ResourceRef, ServiceName, Timestamp};
 use overseer_runtime::{Peers, Upstream};
 use tonic::Status;
 
@@ -58,8 +58,7 @@ pub struct Inventory(InventoryServiceClient<Upstream>);
 
 impl Inventory {
     pub fn new(peers: &Peers) -> Self {
-        let actor = Actor::Service(ServiceName::ControlPlane);
-        Self(InventoryServiceClient::new(peers.to(ServiceName::Collector, &actor)))
+        Self(InventoryServiceClient::new(peers.to(ServiceName::Collector)))
     }
 
     /// # Errors

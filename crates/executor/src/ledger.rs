@@ -117,7 +117,7 @@ impl Ledger {
     pub async fn take_over_at_start(&self, now: Timestamp) -> Result<Vec<(Claim, Attempt)>, StoreError> {
         match &self.db {
             Db::Sqlite { .. } => self.take(Timestamp::from_micros(i64::MAX), now).await,
-            Db::Postgres(_) => self.take(now, now).await,
+            Db::Postgres { .. } => self.take(now, now).await,
         }
     }
 

@@ -1,5 +1,5 @@
-//! Who calls: the token of `Authorization: Bearer <token>`, as the control plane knows it, and nothing else of the
-//! request.
+//! Who calls: the token of `Authorization: Bearer <token>`, as the identity service knows it, and nothing else of
+//! the request. What it answers is an assertion that the called service verifies for itself.
 //!
 //! A token that was good is taken as good for a moment without asking again, so a revocation holds after that moment.
 //! The token itself is not kept.
@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use axum::extract::ConnectInfo;
 use http::{Extensions, HeaderMap, header};
 use overseer_contract::v1::identity_service_client::IdentityServiceClient;
-use overseer_contract::v1::{self, AuthenticateRequest};
-use overseer_model::{Actor, Digest, Role, ServiceName};
-use overseer_runtime::{Code, Problem, actor_may};
+use overseer_contract::v1::{AuthenticateRequest, AuthenticateResponse};
+use overseer_model::{Actor, Digest, ServiceName, Timestamp};
+use overseer_runtime::{Assertion, Code, Problem, actor, actor_may};
 
 use crate::answer::Refusal;
 use crate::config::GatewayConfig;
@@ -41,8 +41,28 @@ struct Inner {
 }
 
 struct Known {
-    actor: Actor,
+    caller: Caller,
     until: Instant,
+}
+
+/// On whose behalf a request is forwarded.
+#[derive(Clone)]
+pub(crate) enum Caller {
+    /// Of methods that need nobody to be known.
+    Anonymous,
+    Person {
+        actor: Actor,
+        assertion: Assertion,
+    },
+}
+
+impl Caller {
+    pub(crate) fn actor(&self) -> &Actor {
+        match self {
+            Self::Anonymous => &Actor::Anonymous,
+            Self::Person { actor, .. } => actor,
+        }
+    }
 }
 
 /// What a request shows of its caller.
@@ -90,45 +110,44 @@ impl Auth {
     }
 
     /// The caller, when it may call the method at `path`.
-    pub(crate) async fn admit(&self, credential: &Credential, path: &str) -> Result<Actor, Refusal> {
+    pub(crate) async fn admit(&self, credential: &Credential, path: &str) -> Result<Caller, Refusal> {
         if actor_may(&Actor::Anonymous, path).is_ok() {
-            return Ok(Actor::Anonymous);
+            return Ok(Caller::Anonymous);
         }
-        let actor = self.caller(credential).await?;
-        actor_may(&actor, path)?;
-        Ok(actor)
+        let caller = self.caller(credential).await?;
+        actor_may(caller.actor(), path)?;
+        Ok(caller)
     }
 
     /// Whoever has this token.
-    pub(crate) async fn caller(&self, credential: &Credential) -> Result<Actor, Refusal> {
+    pub(crate) async fn caller(&self, credential: &Credential) -> Result<Caller, Refusal> {
         let Some(token) = &credential.token else { return Err(nobody().into()) };
         let (digest, now) = (Digest::of(token.as_bytes()), Instant::now());
-        let actor = match self.remembered(digest, now) {
-            Some(actor) => actor,
+        let caller = match self.remembered(digest, now) {
+            Some(caller) => caller,
             None => {
-                let actor = self.ask(token, credential.address, now).await?;
-                self.remember(digest, &actor, now);
-                actor
+                let caller = self.ask(token, credential.address, now).await?;
+                self.remember(digest, &caller, now);
+                caller
             }
         };
         if self.0.requests.take(digest, now) {
-            Ok(actor)
+            Ok(caller)
         } else {
             Err(Refusal::too_often("this token makes too many requests"))
         }
     }
 
-    async fn ask(&self, token: &str, address: Option<IpAddr>, now: Instant) -> Result<Actor, Refusal> {
+    async fn ask(&self, token: &str, address: Option<IpAddr>, now: Instant) -> Result<Caller, Refusal> {
         let wrong_tokens = &self.0.wrong_tokens;
         if address.is_some_and(|address| !wrong_tokens.has(&address, now)) {
             return Err(Refusal::too_often("this address sent too many wrong tokens"));
         }
-        let way = self.0.ways.to(ServiceName::ControlPlane, &Actor::Service(ServiceName::Gateway));
-        let mut identity = IdentityServiceClient::new(way);
+        let mut identity = IdentityServiceClient::new(self.0.ways.peers.to(ServiceName::Identity));
         let asked = identity.authenticate(AuthenticateRequest { token: token.to_owned() });
         let answer = tokio::time::timeout(ASK_WITHIN, asked).await.map_err(|_| unavailable())?;
         let problem = match answer {
-            Ok(actor) => return Ok(from_wire(actor.into_inner())),
+            Ok(answer) => return self.verified(answer.into_inner()),
             Err(status) => Problem::from_status(&status),
         };
         if matches!(problem.code, Code::Unavailable | Code::Internal) {
@@ -141,19 +160,31 @@ impl Auth {
         Err(nobody().into())
     }
 
-    fn remembered(&self, digest: Digest, now: Instant) -> Option<Actor> {
+    /// The gateway, too, believes identity's signature only.
+    fn verified(&self, answer: AuthenticateResponse) -> Result<Caller, Refusal> {
+        let AuthenticateResponse { assertion } = answer;
+        match self.0.ways.peers.credential().trust().person(&assertion, Timestamp::now()) {
+            Ok(person) => Ok(Caller::Person { actor: actor(person), assertion: Assertion::from_wire(assertion) }),
+            Err(refused) => {
+                tracing::error!(error = &refused as &dyn std::error::Error, "identity's assertion does not verify");
+                Err(unavailable().into())
+            }
+        }
+    }
+
+    fn remembered(&self, digest: Digest, now: Instant) -> Option<Caller> {
         let known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(&digest).filter(|known| now < known.until).map(|known| known.actor.clone())
+        known.get(&digest).filter(|known| now < known.until).map(|known| known.caller.clone())
     }
 
     /// `asked` is when the question was put: the answer may be as old as that.
-    fn remember(&self, digest: Digest, actor: &Actor, asked: Instant) {
+    fn remember(&self, digest: Digest, caller: &Caller, asked: Instant) {
         let mut known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= REMEMBERED {
             known.retain(|_, known| asked < known.until);
         }
         if known.len() < REMEMBERED {
-            known.insert(digest, Known { actor: actor.clone(), until: asked + REMEMBER });
+            known.insert(digest, Known { caller: caller.clone(), until: asked + REMEMBER });
         }
     }
 }
@@ -161,13 +192,6 @@ impl Auth {
 /// The same for a missing and for a wrong token.
 fn nobody() -> Problem {
     Problem::new(Code::Unauthenticated, "no valid token was sent", "send `Authorization: Bearer <token>`")
-}
-
-/// A role that this build does not know gives nothing.
-fn from_wire(actor: v1::Actor) -> Actor {
-    let v1::Actor { name, roles } = actor;
-    let roles = roles.into_iter().filter_map(|role| Role::try_from(v1::Role::try_from(role).ok()?).ok()).collect();
-    Actor::User { name, roles }
 }
 
 #[cfg(test)]

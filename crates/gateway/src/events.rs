@@ -134,7 +134,7 @@ impl Feed {
         if request.method != Method::GET {
             return Err(Refusal::wrong_verb("GET".to_owned()));
         }
-        actor_has(&auth.caller(&credential).await?, Permission::Read)?;
+        actor_has(auth.caller(&credential).await?.actor(), Permission::Read)?;
         if request.uri.query().is_some_and(|query| !query.is_empty()) {
             return Err(Refusal::malformed("the query has a key that this request does not know"));
         }

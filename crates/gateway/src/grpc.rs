@@ -11,7 +11,7 @@ use http_body::Frame;
 use http_body_util::{BodyExt, BodyStream, Limited, StreamBody};
 use overseer_contract::v1::system_service_server::SystemServiceServer;
 use overseer_contract::{Contract, DESCRIPTORS};
-use overseer_model::{Actor, ServiceName};
+use overseer_model::ServiceName;
 use overseer_runtime::{BuildError, Code, Problem};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -19,7 +19,7 @@ use tonic::service::Routes;
 use tower::ServiceExt;
 
 use crate::answer::Refusal;
-use crate::auth::{Auth, Credential};
+use crate::auth::{Auth, Caller, Credential};
 use crate::rest::LARGEST_BODY;
 use crate::route::open_to_all;
 use crate::streams::{Next, Streams};
@@ -60,19 +60,19 @@ impl Grpc {
     ) -> Result<Response, Refusal> {
         let path = request.uri().path();
         if path.starts_with("/grpc.health.v1.Health/") || path.starts_with("/grpc.reflection.v1.ServerReflection/") {
-            let answer = self.forward(ServiceName::Gateway, &Actor::Anonymous, request).await?;
+            let answer = self.forward(ServiceName::Gateway, &Caller::Anonymous, request).await?;
             // Their streams have no end of their own, and nobody may hold up the end by listening.
             let stopped = self.stop.clone().cancelled_owned();
             return Ok(answer.map(|body| Body::new(StreamBody::new(BodyStream::new(body).take_until(stopped)))));
         }
         let found = Contract::get().method(path).and_then(|method| Some((method, open_to_all(method)?)));
         let (method, owner) = found.ok_or_else(no_such_method)?;
-        let actor = self.auth.admit(&credential, path).await?;
+        let caller = self.auth.admit(&credential, path).await?;
         if !method.descriptor.is_server_streaming() {
-            return self.forward(owner, &actor, request).await;
+            return self.forward(owner, &caller, request).await;
         }
         let lease = self.streams.open(credential, method.permission)?;
-        let answer = self.forward(owner, &actor, request).await?;
+        let answer = self.forward(owner, &caller, request).await?;
         Ok(answer.map(|body| {
             let frames = lease.guard(BodyStream::new(body).map(Ok)).map(|next| match next {
                 Next::Item(frame) => frame,
@@ -85,11 +85,11 @@ impl Grpc {
     async fn forward(
         &self,
         owner: ServiceName,
-        actor: &Actor,
+        caller: &Caller,
         request: http::Request<Body>,
     ) -> Result<Response, Refusal> {
         let limited = |body| Limited::new(body, LARGEST_BODY).map_err(|_| too_large());
-        let forwarded = self.ways.to(owner, actor).oneshot(request.map(|body| tonic::body::Body::new(limited(body))));
+        let forwarded = self.ways.to(owner, caller).oneshot(request.map(|body| tonic::body::Body::new(limited(body))));
         let answer = forwarded.await.map_err(|status| Problem::from_status(&status))?;
         Ok(answer.map(Body::new))
     }

@@ -47,11 +47,11 @@ impl Rest {
         let (parts, body) = request.into_parts();
         let found = self.routes.find(parts.uri.path()).ok_or_else(Refusal::nothing_here)?;
         let endpoint = found.endpoint(&parts.method).map_err(Refusal::wrong_verb)?;
-        let actor = self.auth.admit(&credential, &endpoint.method.path).await?;
+        let caller = self.auth.admit(&credential, &endpoint.method.path).await?;
         let body = read(&parts.headers, body).await?;
         let sent = Sent { captures: &found.captures, query: parts.uri.query().unwrap_or_default(), body: &body };
         let message = transcode::request(endpoint, &sent)?.encode_to_vec();
-        let call = Call { way: self.ways.to(endpoint.owner, &actor), endpoint, message: message.into() };
+        let call = Call { way: self.ways.to(endpoint.owner, &caller), endpoint, message: message.into() };
         if !endpoint.is_stream() {
             return Ok(answer::json(call.unary().await?));
         }

@@ -94,13 +94,13 @@ impl Lease {
         }
     }
 
-    /// Only a clear no ends a stream; a control plane that is away cannot have revoked anything.
+    /// Only a clear no ends a stream; an identity service that is away cannot have revoked anything.
     async fn refused(&self) -> Option<Problem> {
         if self.permission == Permission::Public {
             return None;
         }
         let verdict = match self.auth.caller(&self.credential).await {
-            Ok(actor) => actor_has(&actor, self.permission),
+            Ok(caller) => actor_has(caller.actor(), self.permission),
             Err(refusal) => Err(refusal.problem),
         };
         verdict.err().filter(|problem| matches!(problem.code, Code::Unauthenticated | Code::Forbidden))

@@ -5,11 +5,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum::Router;
-use overseer_model::{Actor, ServiceName};
+use overseer_model::ServiceName;
 use overseer_runtime::{Code, Peers, Problem, Upstream, UpstreamError};
 use tonic::Status;
 use tonic::body::Body;
 use tower::{Service, ServiceExt};
+
+use crate::auth::Caller;
 
 /// The ways to all services.
 #[derive(Clone)]
@@ -20,14 +22,19 @@ pub(crate) struct Ways {
 }
 
 impl Ways {
-    pub(crate) fn to(&self, service: ServiceName, actor: &Actor) -> Way {
+    /// On behalf of `caller`.
+    pub(crate) fn to(&self, service: ServiceName, caller: &Caller) -> Way {
         match service {
             ServiceName::Gateway => Way::Own(self.own.clone()),
-            ServiceName::Collector
+            ServiceName::Identity
+            | ServiceName::Collector
             | ServiceName::IncidentEngine
             | ServiceName::ControlPlane
             | ServiceName::Executor
-            | ServiceName::Notifier => Way::Peer(self.peers.to(service, actor)),
+            | ServiceName::Notifier => match caller {
+                Caller::Anonymous => Way::Peer(self.peers.to(service)),
+                Caller::Person { assertion, .. } => Way::Peer(self.peers.on_behalf(service, assertion)),
+            },
         }
     }
 }

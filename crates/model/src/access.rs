@@ -14,11 +14,19 @@ pub enum ServiceName {
     Executor,
     Notifier,
     Gateway,
+    Identity,
 }
 
 impl ServiceName {
-    pub const ALL: [Self; 6] =
-        [Self::Collector, Self::IncidentEngine, Self::ControlPlane, Self::Executor, Self::Notifier, Self::Gateway];
+    pub const ALL: [Self; 7] = [
+        Self::Identity,
+        Self::Collector,
+        Self::IncidentEngine,
+        Self::ControlPlane,
+        Self::Executor,
+        Self::Notifier,
+        Self::Gateway,
+    ];
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -29,6 +37,7 @@ impl ServiceName {
             Self::Executor => "executor",
             Self::Notifier => "notifier",
             Self::Gateway => "gateway",
+            Self::Identity => "identity",
         }
     }
     /// The name where only letters and `_` are allowed: schemas, files, durable consumers.
@@ -41,6 +50,7 @@ impl ServiceName {
             Self::Executor => "executor",
             Self::Notifier => "notifier",
             Self::Gateway => "gateway",
+            Self::Identity => "identity",
         }
     }
 }
@@ -93,7 +103,7 @@ pub enum Actor {
     Anonymous,
     /// Somebody with a token.
     User { name: String, roles: Vec<Role> },
-    /// One of Overseer's own services.
+    /// One of Overseer's own services, for itself. What it may call is a table of the contract (`contract::right`).
     Service(ServiceName),
 }
 
@@ -101,12 +111,9 @@ impl Actor {
     #[must_use]
     pub fn may(&self, permission: Permission) -> bool {
         match self {
-            Self::Anonymous => permission == Permission::Public,
+            Self::Anonymous | Self::Service(_) => permission == Permission::Public,
             Self::User { roles, .. } => {
                 permission == Permission::Public || roles.iter().any(|role| role.grants(permission))
-            }
-            Self::Service(_) => {
-                matches!(permission, Permission::Public | Permission::Read | Permission::Internal)
             }
         }
     }
@@ -130,6 +137,7 @@ mod tests {
         let service = Actor::Service(ServiceName::Gateway);
         assert!(!service.may(Permission::Approve));
         assert!(!service.may(Permission::Configure));
+        assert!(!service.may(Permission::Internal) && !service.may(Permission::Read));
         let everything =
             Actor::User { name: "a".into(), roles: vec![Role::Viewer, Role::Operator, Role::Approver, Role::Admin] };
         assert!(everything.may(Permission::Approve));

@@ -1,10 +1,11 @@
-//! The kinds of event that the services exchange, and the stream that carries each.
+//! The kinds of event that the services exchange, the stream that carries each, and the service that
+//! publishes it.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::BadId;
+use crate::{BadId, ServiceName};
 
 /// How long the bus keeps an event, and for whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,7 +33,7 @@ impl Stream {
 }
 
 macro_rules! kinds {
-    ($($name:ident = $text:literal, $stream:ident;)*) => {
+    ($($name:ident = $text:literal, $stream:ident, $publisher:ident;)*) => {
         /// What an event says happened. Its text is the CloudEvents `type`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum EventKind { $($name,)* }
@@ -48,6 +49,11 @@ macro_rules! kinds {
             pub const fn stream(self) -> Stream {
                 match self { $(Self::$name => Stream::$stream,)* }
             }
+            /// The one service that publishes it.
+            #[must_use]
+            pub const fn publisher(self) -> ServiceName {
+                match self { $(Self::$name => ServiceName::$publisher,)* }
+            }
         }
         impl FromStr for EventKind {
             type Err = BadId;
@@ -62,24 +68,24 @@ macro_rules! kinds {
 }
 
 kinds! {
-    FactBatch = "fact.batch", Facts;
-    LogSignatures = "log.signature", Facts;
-    ResourceChanged = "resource.changed", Events;
-    IncidentDetected = "incident.detected", Events;
-    IncidentUpdated = "incident.updated", Events;
-    IncidentResolved = "incident.resolved", Events;
-    PlanRejected = "plan.rejected", Events;
-    PlanReady = "plan.ready", Events;
-    PlanFinished = "plan.finished", Events;
-    ApprovalRequired = "approval.required", Events;
-    ApprovalGranted = "approval.granted", Events;
-    ApprovalDenied = "approval.denied", Events;
-    StepDispatched = "step.dispatched", Steps;
-    StepStarted = "step.started", Events;
-    StepActed = "step.acted", Events;
-    StepVerified = "step.verified", Events;
-    StepFailed = "step.failed", Events;
-    StepInDoubt = "step.in_doubt", Events;
+    FactBatch = "fact.batch", Facts, Collector;
+    LogSignatures = "log.signature", Facts, Collector;
+    ResourceChanged = "resource.changed", Events, Collector;
+    IncidentDetected = "incident.detected", Events, IncidentEngine;
+    IncidentUpdated = "incident.updated", Events, IncidentEngine;
+    IncidentResolved = "incident.resolved", Events, IncidentEngine;
+    PlanRejected = "plan.rejected", Events, ControlPlane;
+    PlanReady = "plan.ready", Events, ControlPlane;
+    PlanFinished = "plan.finished", Events, ControlPlane;
+    ApprovalRequired = "approval.required", Events, ControlPlane;
+    ApprovalGranted = "approval.granted", Events, ControlPlane;
+    ApprovalDenied = "approval.denied", Events, ControlPlane;
+    StepDispatched = "step.dispatched", Steps, ControlPlane;
+    StepStarted = "step.started", Events, Executor;
+    StepActed = "step.acted", Events, Executor;
+    StepVerified = "step.verified", Events, Executor;
+    StepFailed = "step.failed", Events, Executor;
+    StepInDoubt = "step.in_doubt", Events, Executor;
 }
 
 impl fmt::Display for EventKind {

@@ -18,7 +18,7 @@ use self::logs::{
 use crate::client::{Answer, Client, Tampered, segment};
 use crate::config::{DEFAULTS, Flags};
 use crate::run::Scope;
-use crate::{config, drill, follow, mine, run, show, summary};
+use crate::{buses, config, drill, follow, mine, run, show, summary};
 
 /// An operations engineer that never sleeps and never acts alone.
 #[derive(Parser)]
@@ -259,7 +259,18 @@ enum ConfigCommand {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Print the users of the services for nats-server. Holds their passwords.
+    #[command(after_help = NATS_EXAMPLE)]
+    Nats(RunArgs),
 }
+
+const NATS_EXAMPLE: &str = "Each service has its own user, who may publish its own events, read its own durables, and \
+nothing else. The passwords are in the folder of keys, one file `<service>.nats` per service; missing ones are made.
+
+Example:
+  (umask 077; overseer config nats > users.conf)
+  printf 'jetstream { store_dir: \"/var/lib/nats\", sync_interval: always }\\ninclude users.conf\\n' > nats.conf
+  nats-server --config nats.conf";
 
 fn service(text: &str) -> Result<ServiceName, String> {
     ServiceName::ALL.into_iter().find(|name| name.as_str() == text).ok_or_else(|| {
@@ -289,6 +300,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
             config::load(&Flags { config, ..Flags::default() })?;
             print("The configuration is good.")
         }
+        Command::Config(ConfigCommand::Nats(args)) => print(buses::nats_users(&args.into())?.trim_end()),
         Command::Drill(DrillCommand::RestartLoop { never_recovers }) => {
             let ending = if never_recovers { drill::Ending::NeverRecovers } else { drill::Ending::Recovers };
             drill::restart_loop(ending).await

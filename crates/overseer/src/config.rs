@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use overseer_bus::JetStreamOptions;
 use overseer_collector::CollectorConfig;
 use overseer_control_plane::ControlPlaneConfig;
+use overseer_credentials::Installation;
 use overseer_executor::ExecutorConfig;
 use overseer_gateway::GatewayConfig;
 use overseer_incident_engine::IncidentEngineConfig;
@@ -24,11 +25,13 @@ pub const DEFAULTS: &str = include_str!("defaults.toml");
 #[serde(deny_unknown_fields)]
 pub struct Config {
     pub site: Site,
+    pub installation: Installation,
     data_dir: String,
     storage: Address,
     bus: Address,
     pub listen: HashMap<ServiceName, SocketAddr>,
     peers: HashMap<ServiceName, String>,
+    advertise: HashMap<ServiceName, String>,
     pub keys: KeyFiles,
     pub telemetry: TelemetryConfig,
     pub collector: CollectorConfig,
@@ -49,7 +52,7 @@ struct Address {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyFiles {
-    pub cluster_secret_file: String,
+    pub folder: String,
     pub ticket_signing_key_file: String,
     pub ticket_verify_key_file: String,
 }
@@ -101,6 +104,16 @@ impl Config {
     /// Where a service in another process is reached.
     pub fn peer(&self, service: ServiceName) -> anyhow::Result<String> {
         match self.peers.get(&service).filter(|address| !address.is_empty()) {
+            Some(address) => Ok(address.clone()),
+            None => Ok(format!("http://{}", self.listen(service)?)),
+        }
+    }
+}
+
+impl Config {
+    /// Where other processes of the same service reach this one.
+    pub fn advertise(&self, service: ServiceName) -> anyhow::Result<String> {
+        match self.advertise.get(&service).filter(|address| !address.is_empty()) {
             Some(address) => Ok(address.clone()),
             None => Ok(format!("http://{}", self.listen(service)?)),
         }

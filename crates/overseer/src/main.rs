@@ -1,5 +1,6 @@
 //! The one binary: `up` and `serve` run services, everything else asks them over REST.
 
+mod buses;
 mod cli;
 mod client;
 mod config;

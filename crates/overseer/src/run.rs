@@ -2,17 +2,22 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use overseer_bus::{Bus, InProcess, JetStream};
+use axum::Router;
+use overseer_bus::Bus;
+use overseer_credentials::{Credential, Keyring};
 use overseer_model::ServiceName;
 use overseer_runtime::telemetry::Telemetry;
-use overseer_runtime::{Base, Consumers, Health, Peers, Relay, Secret, Service, Task, run_until_stopped};
-use overseer_storage::{Db, Location, Migrations};
+use overseer_runtime::{
+    Alone, Base, Consumers, Dependency, Health, Peers, Relay, Secret, Service, Switch, Task, run_until_stopped,
+};
+use overseer_storage::{Competitor, Db, HolderName, Location, Migrations, Term};
 use tokio_util::sync::CancellationToken;
 
+use crate::buses;
 use crate::config::{Config, Flags, load};
 use crate::context::{self, Context};
 use crate::keys::Keys;
@@ -32,6 +37,9 @@ impl Scope {
             Self::Some(services) => services.contains(&service),
         }
     }
+    pub fn services(&self) -> Vec<ServiceName> {
+        ServiceName::ALL.into_iter().filter(|service| self.has(*service)).collect()
+    }
     fn listens(&self, service: ServiceName) -> bool {
         match self {
             Self::All => service == ServiceName::Gateway,
@@ -43,8 +51,12 @@ impl Scope {
 /// The ground that the services of this process share.
 struct Ground {
     config: Config,
+    keys: Keys,
+    data_dir: PathBuf,
     location: Location,
-    bus: Arc<dyn Bus>,
+    /// Each with the user of its own service.
+    buses: HashMap<ServiceName, Arc<dyn Bus>>,
+    keyring: Keyring,
     peers: Peers,
     health: Health,
     stop: CancellationToken,
@@ -57,26 +69,45 @@ pub async fn run(scope: Scope, flags: Flags) -> anyhow::Result<()> {
     let keys = Keys::new(&config.keys, &data_dir)?;
     let _locks = lock(&scope, &config, &data_dir)?;
     let stop = CancellationToken::new();
-    let ground = Ground {
+    let keyring = match &scope {
+        Scope::All => Keyring::in_memory(config.installation.clone())?,
+        Scope::Some(_) => keys.keyring(config.installation.clone(), &scope.services()).await?,
+    };
+    let ground = Arc::new(Ground {
         location: config.location(&data_dir),
-        bus: bus(&scope, &config).await?,
-        peers: peers(&scope, &config, &keys)?,
+        buses: buses::connect(&scope, &config, &keys).await?,
+        peers: peers(&scope, &config, &keyring)?,
+        keyring,
         health: Health::default(),
         stop: stop.clone(),
         config,
-    };
+        keys,
+        data_dir,
+    });
     let mut ports = HashMap::new();
     for service in ServiceName::ALL.into_iter().filter(|service| scope.listens(*service)) {
         ports.insert(service, overseer_runtime::bind(ground.config.listen(service)?).await?);
     }
-    let services = build(&scope, &ground, &keys, &data_dir).await?;
-    let mut others = vec![stop_on_signal(stop.clone())?];
-    for service in &services {
-        if let Some(port) = ports.remove(&service.name) {
-            if service.name == ServiceName::Gateway {
-                announce(&port.local_addr()?.to_string(), &data_dir)?;
+    let (mut services, mut others, mut routers) = (Vec::new(), vec![stop_on_signal(stop.clone())?], HashMap::new());
+    for name in scope.services() {
+        match alone(&ground, name).await? {
+            Some((switch, standby)) => {
+                routers.insert(name, switch.router());
+                others.push(standby);
             }
-            let host = overseer_runtime::serve(port, service.router.clone(), ground.health.clone(), stop.clone());
+            None => {
+                let service = ground.build(name, None, stop.clone()).await?;
+                routers.insert(name, service.router.clone());
+                services.push(service);
+            }
+        }
+    }
+    for (name, router) in routers {
+        if let Some(port) = ports.remove(&name) {
+            if name == ServiceName::Gateway {
+                announce(&port.local_addr()?.to_string(), &ground.data_dir)?;
+            }
+            let host = overseer_runtime::serve(port, router, ground.health.clone(), stop.clone());
             others.push(Task::new("host", host));
         }
     }
@@ -89,7 +120,7 @@ pub async fn run(scope: Scope, flags: Flags) -> anyhow::Result<()> {
 /// Tables in files have one owner: a second process on the same data directory would see everything twice.
 fn lock(scope: &Scope, config: &Config, data_dir: &Path) -> anyhow::Result<Vec<File>> {
     let Location::Sqlite { folder } = config.location(data_dir) else { return Ok(Vec::new()) };
-    let services = ServiceName::ALL.into_iter().filter(|service| scope.has(*service));
+    let services = scope.services().into_iter();
     services
         .map(|service| {
             let file = File::create(folder.join(format!("{}.lock", service.snake())))
@@ -102,88 +133,127 @@ fn lock(scope: &Scope, config: &Config, data_dir: &Path) -> anyhow::Result<Vec<F
         .collect()
 }
 
-async fn bus(scope: &Scope, config: &Config) -> anyhow::Result<Arc<dyn Bus>> {
-    match (config.nats(), scope) {
-        (Some(options), _) => Ok(Arc::new(JetStream::connect(options).await?)),
-        (None, Scope::All) => Ok(Arc::new(InProcess::new())),
-        (None, Scope::Some(_)) => anyhow::bail!(
-            "services in several processes need a bus: set bus.url (OVERSEER__BUS__URL=nats://host:4222), or run all of \
-             them in one process with `overseer up`"
-        ),
-    }
-}
-
-fn peers(scope: &Scope, config: &Config, keys: &Keys) -> anyhow::Result<Peers> {
-    let secret = match scope {
-        Scope::All => Arc::new(Secret::random()?),
-        Scope::Some(_) => keys.cluster_secret()?,
-    };
+fn peers(scope: &Scope, config: &Config, keyring: &Keyring) -> anyhow::Result<Peers> {
+    let first = *scope.services().first().context("no service was named")?;
     let remote = ServiceName::ALL
         .into_iter()
         .filter(|service| !scope.has(*service))
         .map(|service| Ok((service, config.peer(service)?)))
         .collect::<anyhow::Result<HashMap<_, _>>>()?;
-    Ok(Peers::new(secret, &remote)?)
+    Ok(Peers::new(credential(keyring, first)?, &remote)?)
+}
+
+fn credential(keyring: &Keyring, service: ServiceName) -> anyhow::Result<Credential> {
+    keyring.credential(service).with_context(|| format!("{service} has no key"))
+}
+
+/// A service that runs in one process at a time, where several could: on PostgreSQL. What has claims of its own on each
+/// piece of work (executor, notifier), no loop (identity) or no tables (gateway), runs in as many as there are.
+async fn alone(ground: &Arc<Ground>, service: ServiceName) -> anyhow::Result<Option<(Switch, Task)>> {
+    let scope = match service {
+        ServiceName::Collector => ground.config.site.to_string(),
+        ServiceName::IncidentEngine | ServiceName::ControlPlane => "*".to_owned(),
+        ServiceName::Identity | ServiceName::Executor | ServiceName::Notifier | ServiceName::Gateway => {
+            return Ok(None);
+        }
+    };
+    let name = HolderName { service, scope };
+    let Some(competitor) = Competitor::new(&ground.location, name, ground.config.advertise(service)?)? else {
+        return Ok(None);
+    };
+    let db = Db::open(&ground.location, service, migrations_of(service)).await?;
+    // Until it is known whether this process runs the service.
+    ground.health.set(service.as_str(), Dependency::Waiting);
+    let switch = Switch::new(Router::new());
+    ground.peers.built(service, switch.router());
+    let of_term = ground.clone();
+    let alone = Alone {
+        service,
+        competitor: Arc::new(competitor),
+        db,
+        switch: switch.clone(),
+        health: ground.health.clone(),
+        stop: ground.stop.clone(),
+        build: move |term, stop| {
+            let ground = of_term.clone();
+            async move { ground.build(service, Some(term), stop).await }
+        },
+    };
+    Ok(Some((switch, alone.task())))
+}
+
+const fn migrations_of(service: ServiceName) -> Migrations {
+    match service {
+        ServiceName::Identity => overseer_identity::MIGRATIONS,
+        ServiceName::Collector => overseer_collector::MIGRATIONS,
+        ServiceName::IncidentEngine => overseer_incident_engine::MIGRATIONS,
+        ServiceName::ControlPlane => overseer_control_plane::MIGRATIONS,
+        ServiceName::Executor => overseer_executor::MIGRATIONS,
+        ServiceName::Notifier => overseer_notifier::MIGRATIONS,
+        ServiceName::Gateway => Migrations(&[]),
+    }
 }
 
 impl Ground {
-    async fn base(&self, service: ServiceName, migrations: Migrations) -> anyhow::Result<Base> {
-        let db = Db::open(&self.location, service, migrations).await?;
+    /// The ways of one service, with its own credential.
+    fn peers(&self, service: ServiceName) -> anyhow::Result<Peers> {
+        Ok(self.peers.of(credential(&self.keyring, service)?))
+    }
+
+    fn bus(&self, service: ServiceName) -> anyhow::Result<Arc<dyn Bus>> {
+        self.buses.get(&service).cloned().with_context(|| format!("{service} has no bus"))
+    }
+
+    async fn base(&self, service: ServiceName, term: Option<Term>, stop: CancellationToken) -> anyhow::Result<Base> {
+        let db = Db::open(&self.location, service, migrations_of(service)).await?;
         Ok(Base {
             service,
             site: self.config.site.clone(),
-            db,
-            bus: self.bus.clone(),
-            peers: self.peers.clone(),
+            db: match term {
+                Some(term) => db.in_term(term),
+                None => db,
+            },
+            bus: self.bus(service)?,
+            peers: self.peers(service)?,
             relay: Relay::default(),
             health: self.health.clone(),
             consumers: Consumers::default(),
-            stop: self.stop.clone(),
+            stop,
         })
     }
-}
 
-/// Builds the services of this process.
-async fn build(scope: &Scope, ground: &Ground, keys: &Keys, data_dir: &Path) -> anyhow::Result<Vec<Service>> {
-    let config = &ground.config;
-    let mut services = Vec::new();
-    if scope.has(ServiceName::Collector) {
-        let migrations = overseer_collector::MIGRATIONS;
-        let base = ground.base(ServiceName::Collector, migrations).await?;
-        services.push(overseer_collector::build(base, config.collector.clone(), data_dir).await?);
-    }
-    if scope.has(ServiceName::IncidentEngine) {
-        let migrations = overseer_incident_engine::MIGRATIONS;
-        let base = ground.base(ServiceName::IncidentEngine, migrations).await?;
-        services.push(overseer_incident_engine::build(base, config.incident_engine.clone()).await?);
-    }
-    if scope.has(ServiceName::ControlPlane) {
-        let migrations = overseer_control_plane::MIGRATIONS;
-        let base = ground.base(ServiceName::ControlPlane, migrations).await?;
-        let (service, first) =
-            overseer_control_plane::build(base, config.control_plane.clone(), keys.signer()?).await?;
-        if let Some(token) = first {
-            tell_token(&token.0, config, data_dir)?;
+    /// Builds one service, for one term where it must be alone.
+    async fn build(&self, name: ServiceName, term: Option<Term>, stop: CancellationToken) -> anyhow::Result<Service> {
+        let config = &self.config;
+        if name == ServiceName::Gateway {
+            let (peers, bus) = (self.peers(name)?, self.bus(name)?);
+            let (router, tasks) = overseer_gateway::build(peers, bus, config.gateway.clone(), stop).await?;
+            return Ok(Service::without_store(name, router, tasks));
         }
-        services.push(service);
+        let base = self.base(name, term, stop).await?;
+        Ok(match name {
+            ServiceName::Identity => {
+                let (service, first) = overseer_identity::build(base).await?;
+                if let Some(token) = first {
+                    tell_token(&token.0, config, &self.data_dir)?;
+                }
+                service
+            }
+            ServiceName::Collector => overseer_collector::build(base, config.collector.clone(), &self.data_dir).await?,
+            ServiceName::IncidentEngine => {
+                overseer_incident_engine::build(base, config.incident_engine.clone()).await?
+            }
+            ServiceName::ControlPlane => {
+                overseer_control_plane::build(base, config.control_plane.clone(), self.keys.signer()?).await?
+            }
+            ServiceName::Executor => {
+                let verifier = self.keys.verifier(config.site.clone()).await?;
+                overseer_executor::build_docker(base, config.executor.clone(), verifier).await?
+            }
+            ServiceName::Notifier => overseer_notifier::build(base, config.notifier.clone()).await?,
+            ServiceName::Gateway => anyhow::bail!("the gateway has no tables"),
+        })
     }
-    if scope.has(ServiceName::Executor) {
-        let migrations = overseer_executor::MIGRATIONS;
-        let base = ground.base(ServiceName::Executor, migrations).await?;
-        let verifier = keys.verifier(config.site.clone()).await?;
-        services.push(overseer_executor::build_docker(base, config.executor.clone(), verifier).await?);
-    }
-    if scope.has(ServiceName::Notifier) {
-        let migrations = overseer_notifier::MIGRATIONS;
-        let base = ground.base(ServiceName::Notifier, migrations).await?;
-        services.push(overseer_notifier::build(base, config.notifier.clone()).await?);
-    }
-    if scope.has(ServiceName::Gateway) {
-        let (peers, bus, stop) = (ground.peers.clone(), ground.bus.clone(), ground.stop.clone());
-        let (router, tasks) = overseer_gateway::build(peers, bus, config.gateway.clone(), stop).await?;
-        services.push(Service::without_store(ServiceName::Gateway, router, tasks));
-    }
-    Ok(services)
 }
 
 /// The token of the first start: printed once, and kept where this machine's command line finds it.

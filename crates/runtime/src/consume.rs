@@ -65,7 +65,8 @@ impl ApplyError {
     /// Whether the same event can succeed later, without anyone having failed at it.
     const fn is_outage(&self) -> bool {
         match self {
-            Self::Store(StoreError::DiskFull(_) | StoreError::Unavailable(_)) | Self::Peer(_) => true,
+            Self::Store(StoreError::DiskFull(_) | StoreError::Unavailable(_) | StoreError::NotHolder)
+            | Self::Peer(_) => true,
             Self::Store(_) | Self::Event(_) | Self::Wire(_) | Self::Refused(_) => false,
         }
     }
@@ -100,7 +101,8 @@ pub async fn consume(
 ) -> Result<Task, BuildError> {
     let kinds = durable.kinds;
     let subscription = base.bus.subscribe(durable).await.map_err(BuildError::Bus)?;
-    base.consumers.add(kinds, consumer.clone());
+    let registered: Arc<dyn Consumer> = consumer.clone();
+    base.consumers.add(kinds, &registered);
     let handler = Arc::new(Applier { service: base.service, db: base.db.clone(), consumer, tries: Mutex::default() });
     let stop = base.stop.clone();
     Ok(Task::new("consumer", async move { subscription.run(handler, stop).await.map_err(Into::into) }))

@@ -1,36 +1,34 @@
-//! Deny by default: every call of a service carries the cluster's secret and names its actor, and every method's
-//! permission is checked here, in front of the service that answers, whoever forwarded the call.
-
-use std::sync::Arc;
+//! Deny by default, in front of the service that answers: every call shows the credential of the service that makes it,
+//! and may carry the assertion of the person on whose behalf. The caller comes from these two and from nothing else.
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue};
-use overseer_contract::Contract;
-use overseer_model::{Actor, Permission};
+use overseer_contract::{Contract, Method, Right, right};
+use overseer_credentials::{Credential, Person, Refused};
+use overseer_model::{Actor, Permission, ServiceName, Timestamp};
 use tonic::Status;
 
-use crate::{Code, Problem, Secret};
+use crate::{Code, Problem};
 
-/// Shown by Overseer's services to each other; whoever has it speaks for any actor.
-pub type ClusterSecret = Arc<Secret>;
-
-pub(crate) const SECRET_HEADER: &str = "overseer-cluster";
-pub(crate) const ACTOR_HEADER: &str = "overseer-actor";
+/// Which service calls; signed by it.
+pub(crate) const CALLER_HEADER: &str = "overseer-caller";
+/// On whose behalf; signed by identity.
+pub(crate) const ASSERTION_HEADER: &str = "overseer-assertion";
 
 /// gRPC's own services, which tell nothing but the published contract and that this process lives.
 fn is_grpc_own(path: &str) -> bool {
     path.starts_with("/grpc.health.v1.Health/") || path.starts_with("/grpc.reflection.v1.ServerReflection/")
 }
 
-/// Lets a call through to its service when its actor may make it.
-pub(crate) async fn gate(State(secret): State<ClusterSecret>, mut request: Request, next: Next) -> Response {
+/// Lets a call through to its service when its caller may make it.
+pub(crate) async fn gate(State(own): State<Credential>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     if is_grpc_own(&path) {
         return next.run(request).await;
     }
-    match admit(&secret, &path, request.headers()) {
+    match admit(&own, &path, request.headers(), Timestamp::now()) {
         Ok(actor) => {
             request.extensions_mut().insert(actor);
             next.run(request).await
@@ -39,30 +37,86 @@ pub(crate) async fn gate(State(secret): State<ClusterSecret>, mut request: Reque
     }
 }
 
-fn admit(secret: &Secret, path: &str, headers: &HeaderMap) -> Result<Actor, Problem> {
-    let shown = headers.get(SECRET_HEADER).map(HeaderValue::as_bytes).unwrap_or_default();
-    if !secret.matches(shown) {
-        return Err(Problem::new(
-            Code::Unauthenticated,
-            "this port is for Overseer's own services",
-            "call the gateway instead",
-        ));
+fn admit(own: &Credential, path: &str, headers: &HeaderMap, now: Timestamp) -> Result<Actor, Problem> {
+    let caller = calling_service(own, path, headers, now).map_err(|refused| {
+        refuse("caller", path, &refused);
+        Problem::new(Code::Unauthenticated, "this port is for Overseer's own services", "call the gateway instead")
+    })?;
+    let method = method(path)?;
+    let Some(right) = right(caller, method) else { return Err(forbidden_to(caller)) };
+    match (right, person(own, path, headers, now)?) {
+        (Right::AsItself, None) => Ok(Actor::Service(caller)),
+        // It could claim the person's name for what it does itself.
+        (Right::AsItself, Some(_)) => Err(forbidden_to(caller)),
+        (Right::ForPerson, person) => {
+            let actor = person.map_or(Actor::Anonymous, actor);
+            actor_has(&actor, method.permission)?;
+            Ok(actor)
+        }
     }
-    let actor = headers.get(ACTOR_HEADER).and_then(|value| serde_json::from_slice(value.as_bytes()).ok());
-    let actor = actor.unwrap_or(Actor::Anonymous);
-    actor_may(&actor, path)?;
-    Ok(actor)
 }
 
-/// Whether `actor` may call the gRPC method at `path`.
+fn calling_service(own: &Credential, path: &str, headers: &HeaderMap, now: Timestamp) -> Result<ServiceName, Refused> {
+    let token = only(headers, CALLER_HEADER)?.ok_or(Refused::Missing)?;
+    own.trust().caller(token, own.service(), path, now)
+}
+
+fn person(own: &Credential, path: &str, headers: &HeaderMap, now: Timestamp) -> Result<Option<Person>, Problem> {
+    let verified = match only(headers, ASSERTION_HEADER) {
+        Ok(None) => return Ok(None),
+        Ok(Some(assertion)) => own.trust().person(assertion, now),
+        Err(refused) => Err(refused),
+    };
+    verified.map(Some).map_err(|refused| {
+        refuse("assertion", path, &refused);
+        nobody()
+    })
+}
+
+/// The one value of a header. Several are none that could be believed.
+fn only<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Refused> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| Refused::Malformed),
+        (Some(_), Some(_)) => Err(Refused::Malformed),
+    }
+}
+
+fn refuse(credential: &'static str, path: &str, refused: &Refused) {
+    metrics::counter!("overseer_gate_refused_total", "credential" => credential).increment(1);
+    // The path is outside data until the method is found; it is shown escaped.
+    tracing::warn!(credential, ?path, error = refused as &dyn std::error::Error, "call refused");
+}
+
+/// The actor that an asserted person is.
+#[must_use]
+pub fn actor(person: Person) -> Actor {
+    let Person { name, roles } = person;
+    Actor::User { name, roles }
+}
+
+fn method(path: &str) -> Result<&'static Method, Problem> {
+    Contract::get()
+        .method(path)
+        .ok_or_else(|| Problem::new(Code::NotFound, "there is no such method", "reflection lists those there are"))
+}
+
+fn nobody() -> Problem {
+    Problem::new(Code::Unauthenticated, "no valid token was sent", "send `Authorization: Bearer <token>`")
+}
+
+fn forbidden_to(service: ServiceName) -> Problem {
+    let todo = "services may call what the contract's table of rights grants them";
+    Problem::new(Code::Forbidden, format!("the service `{service}` may not call that"), todo)
+}
+
+/// Whether `actor` may call the gRPC method at `path`, as far as the method's permission decides.
 ///
 /// # Errors
 /// What the caller is told when it may not.
 pub fn actor_may(actor: &Actor, path: &str) -> Result<(), Problem> {
-    let method = Contract::get()
-        .method(path)
-        .ok_or_else(|| Problem::new(Code::NotFound, "there is no such method", "reflection lists those there are"))?;
-    actor_has(actor, method.permission)
+    actor_has(actor, method(path)?.permission)
 }
 
 /// Whether `actor` has a permission.
@@ -72,10 +126,9 @@ pub fn actor_may(actor: &Actor, path: &str) -> Result<(), Problem> {
 pub fn actor_has(actor: &Actor, permission: Permission) -> Result<(), Problem> {
     match (actor.may(permission), actor) {
         (true, _) => Ok(()),
-        (false, Actor::Anonymous) => {
-            Err(Problem::new(Code::Unauthenticated, "no valid token was sent", "send `Authorization: Bearer <token>`"))
-        }
-        (false, Actor::User { .. } | Actor::Service(_)) => Err(Problem::new(
+        (false, Actor::Anonymous) => Err(nobody()),
+        (false, Actor::Service(service)) => Err(forbidden_to(*service)),
+        (false, Actor::User { .. }) => Err(Problem::new(
             Code::Forbidden,
             "this token does not allow that",
             match permission {
@@ -88,21 +141,11 @@ pub fn actor_has(actor: &Actor, permission: Permission) -> Result<(), Problem> {
     }
 }
 
-/// The actor's header, escaped so that any name fits into it.
-pub(crate) fn actor_header(actor: &Actor) -> HeaderValue {
-    let json = serde_json::to_string(actor).unwrap_or_default();
-    let mut ascii = String::with_capacity(json.len());
-    for unit in json.chars() {
-        if (' '..='~').contains(&unit) {
-            ascii.push(unit);
-        } else {
-            let mut units = [0; 2];
-            for unit in unit.encode_utf16(&mut units) {
-                ascii.push_str(&format!("\\u{unit:04x}"));
-            }
-        }
-    }
-    HeaderValue::from_str(&ascii).unwrap_or(HeaderValue::from_static(""))
+/// A credential as a header that is not printed; `None` cannot come of base64.
+pub(crate) fn header(credential: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(credential).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 /// Who makes this call, as the gate found.
@@ -118,33 +161,4 @@ pub fn caller<T>(request: &tonic::Request<T>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const APPROVE: &str = "/overseer.v1.PlanService/ApprovePlan";
-
-    fn call(path: &str, secret: &str, actor: &Actor) -> Result<Actor, Code> {
-        let mut headers = HeaderMap::new();
-        headers.insert(SECRET_HEADER, HeaderValue::from_str(secret).unwrap());
-        headers.insert(ACTOR_HEADER, actor_header(actor));
-        admit(&Secret::new(b"right".to_vec()), path, &headers).map_err(|problem| problem.code)
-    }
-
-    #[test]
-    fn lets_an_actor_through_only_with_the_secret_and_the_permission() {
-        use overseer_model::{Role, ServiceName};
-        let user = |roles: &[Role]| Actor::User { name: "ünï\n☃".into(), roles: roles.to_vec() };
-        let approver = user(&[Role::Approver]);
-        assert_eq!(call(APPROVE, "right", &approver), Ok(approver.clone()));
-        assert_eq!(call(APPROVE, "wrong", &approver), Err(Code::Unauthenticated));
-        assert_eq!(call(APPROVE, "", &approver), Err(Code::Unauthenticated));
-        assert_eq!(call(APPROVE, "right", &user(&[Role::Viewer, Role::Admin])), Err(Code::Forbidden));
-        assert_eq!(call(APPROVE, "right", &Actor::Service(ServiceName::Gateway)), Err(Code::Forbidden));
-        assert_eq!(call(APPROVE, "right", &Actor::Anonymous), Err(Code::Unauthenticated));
-        assert_eq!(call("/overseer.v1.PlanService/Other", "right", &approver), Err(Code::NotFound));
-        assert_eq!(
-            call("/overseer.v1.IdentityService/Authenticate", "right", &user(&[Role::Admin])),
-            Err(Code::Forbidden)
-        );
-    }
-}
+mod tests;

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub enum Dependency {
     Ready,
     Waiting,
+    /// Another process runs it; this one would at once.
+    Standby,
 }
 
 /// Shared by the services of one process.
@@ -29,7 +31,7 @@ impl Health {
     }
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().all(|state| *state == Dependency::Ready)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().all(|state| *state != Dependency::Waiting)
     }
     /// One line per dependency.
     #[must_use]
@@ -39,6 +41,7 @@ impl Health {
             let state = match state {
                 Dependency::Ready => "ready",
                 Dependency::Waiting => "waiting",
+                Dependency::Standby => "standby",
             };
             format!("{text}{name}: {state}\n")
         })

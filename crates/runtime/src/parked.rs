@@ -1,7 +1,7 @@
 //! What a service parked: listed, replayed and dropped when asked from inside.
 
 use std::error::Error;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use overseer_contract::v1::own_parked_service_server::{OwnParkedService, OwnParkedServiceServer};
 use overseer_contract::{to_timestamp, v1};
@@ -11,20 +11,21 @@ use tonic::{Request, Response, Status};
 
 use crate::{Code, Consumer, Page, Problem};
 
-/// What one service consumes, by the kinds of event.
+/// What one service consumes, by the kinds of event. It keeps no consumer alive: a consumer holds its [`crate::Base`],
+/// which holds this.
 #[derive(Clone, Default)]
 pub struct Consumers(Arc<Mutex<Vec<Registered>>>);
 
-type Registered = (&'static [EventKind], Arc<dyn Consumer>);
+type Registered = (&'static [EventKind], Weak<dyn Consumer>);
 
 impl Consumers {
-    pub(crate) fn add(&self, kinds: &'static [EventKind], consumer: Arc<dyn Consumer>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((kinds, consumer));
+    pub(crate) fn add(&self, kinds: &'static [EventKind], consumer: &Arc<dyn Consumer>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((kinds, Arc::downgrade(consumer)));
     }
 
     fn of(&self, kind: EventKind) -> Option<Arc<dyn Consumer>> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.iter().find(|(kinds, _)| kinds.contains(&kind)).map(|(_, consumer)| consumer.clone())
+        all.iter().find(|(kinds, _)| kinds.contains(&kind)).and_then(|(_, consumer)| consumer.upgrade())
     }
 }
 

@@ -8,12 +8,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use overseer_model::{Actor, ServiceName};
+use overseer_credentials::{Assertion, Credential};
+use overseer_model::{ServiceName, Timestamp};
 use tonic::body::Body;
 use tonic::transport::{Channel, Endpoint};
 use tower::{Service, ServiceExt};
 
-use crate::gate::{ACTOR_HEADER, ClusterSecret, SECRET_HEADER, actor_header};
+use crate::gate::{ASSERTION_HEADER, CALLER_HEADER, header};
 
 /// What may wait of one answer, and of all answers of a service together. Bytes. A stream whose reader stalls keeps what
 /// one answer may, so all of them must have room beside every other answer.
@@ -27,11 +28,11 @@ enum Target {
     Remote(Channel),
 }
 
-/// The way to every service.
+/// The way of one service to every service.
 #[derive(Clone)]
 pub struct Peers {
     targets: Arc<HashMap<ServiceName, Target>>,
-    secret: ClusterSecret,
+    own: Credential,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -54,11 +55,11 @@ pub enum UpstreamError {
 }
 
 impl Peers {
-    /// `remote` has the addresses of the services that run elsewhere; all others run here.
+    /// The ways of the service whose credential it is. `remote` has the addresses of the services that run elsewhere; all others run here.
     ///
     /// # Errors
     /// When an address does not parse.
-    pub fn new(secret: ClusterSecret, remote: &HashMap<ServiceName, String>) -> Result<Self, UpstreamError> {
+    pub fn new(own: Credential, remote: &HashMap<ServiceName, String>) -> Result<Self, UpstreamError> {
         let target = |service| match remote.get(&service) {
             None => Ok(Target::Local(Arc::default())),
             Some(address) => Endpoint::from_shared(address.clone())
@@ -76,39 +77,49 @@ impl Peers {
                 .map_err(|_| UpstreamError::BadAddress { address: address.clone() }),
         };
         let targets = ServiceName::ALL.into_iter().map(|service| Ok((service, target(service)?)));
-        Ok(Self { targets: Arc::new(targets.collect::<Result<_, UpstreamError>>()?), secret })
+        Ok(Self { targets: Arc::new(targets.collect::<Result<_, UpstreamError>>()?), own })
+    }
+
+    /// The same ways for another service of this process.
+    #[must_use]
+    pub fn of(&self, own: Credential) -> Self {
+        Self { targets: self.targets.clone(), own }
     }
 
     /// Says that a service runs here, and how it is reached.
-    pub(crate) fn built(&self, service: ServiceName, router: Router) {
+    pub fn built(&self, service: ServiceName, router: Router) {
         if let Some(Target::Local(slot)) = self.targets.get(&service) {
             let _already = slot.set(router);
         }
     }
 
-    pub(crate) fn secret(&self) -> ClusterSecret {
-        self.secret.clone()
+    /// What the service proves itself with, and what it believes of others.
+    #[must_use]
+    pub fn credential(&self) -> &Credential {
+        &self.own
     }
 
-    /// The way to `service`, as `actor`. Give it to a generated client.
+    /// The way to `service`, for itself. Give it to a generated client.
     #[must_use]
-    pub fn to(&self, service: ServiceName, actor: &Actor) -> Upstream {
-        Upstream {
-            service,
-            target: self.targets.get(&service).cloned().unwrap_or(Target::Local(Arc::default())),
-            secret: self.secret.clone(),
-            actor: actor_header(actor),
-        }
+    pub fn to(&self, service: ServiceName) -> Upstream {
+        let target = self.targets.get(&service).cloned().unwrap_or(Target::Local(Arc::default()));
+        Upstream { service, target, own: self.own.clone(), assertion: None }
+    }
+
+    /// The same on behalf of a person.
+    #[must_use]
+    pub fn on_behalf(&self, service: ServiceName, assertion: &Assertion) -> Upstream {
+        Upstream { assertion: header(assertion.as_str()), ..self.to(service) }
     }
 }
 
-/// One service as seen by one actor.
+/// One service as seen by another, for itself or on behalf of one person.
 #[derive(Clone)]
 pub struct Upstream {
     service: ServiceName,
     target: Target,
-    secret: ClusterSecret,
-    actor: http::HeaderValue,
+    own: Credential,
+    assertion: Option<http::HeaderValue>,
 }
 
 impl Service<http::Request<Body>> for Upstream {
@@ -121,12 +132,13 @@ impl Service<http::Request<Body>> for Upstream {
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
-        let headers = request.headers_mut();
-        if let Ok(mut secret) = http::HeaderValue::from_bytes(self.secret.expose()) {
-            secret.set_sensitive(true);
-            headers.insert(SECRET_HEADER, secret);
+        let token = self.own.call(self.service, request.uri().path(), Timestamp::now());
+        for (name, value) in [(CALLER_HEADER, header(token.as_str())), (ASSERTION_HEADER, self.assertion.clone())] {
+            match value {
+                Some(value) => drop(request.headers_mut().insert(name, value)),
+                None => drop(request.headers_mut().remove(name)),
+            }
         }
-        headers.insert(ACTOR_HEADER, self.actor.clone());
         let (service, target) = (self.service, self.target.clone());
         Box::pin(async move {
             match target {

@@ -128,7 +128,7 @@ impl From<StoreError> for Problem {
                 "the disk of the database is full; nothing was changed",
                 "free some space on the disk that holds the data directory, then try again",
             ),
-            StoreError::Unavailable(_) | StoreError::Open { .. } => Self::new(
+            StoreError::Unavailable(_) | StoreError::NotHolder | StoreError::Open { .. } => Self::new(
                 Code::Unavailable,
                 "the database does not answer; nothing was changed",
                 "see that it runs, then try again",

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use ring::rand::{SecureRandom, SystemRandom};
-use subtle::ConstantTimeEq;
 
 #[derive(Clone)]
 pub struct Secret(Vec<u8>);
@@ -53,10 +52,5 @@ impl Secret {
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0
-    }
-    /// Compares without telling by its time where they differ.
-    #[must_use]
-    pub fn matches(&self, other: &[u8]) -> bool {
-        self.0.ct_eq(other).into()
     }
 }

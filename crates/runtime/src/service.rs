@@ -103,8 +103,9 @@ impl Service {
         let chain = OwnChain { service: base.service, db: base.db.clone() };
         let parked = OwnParked { service: base.service, db: base.db.clone(), consumers: base.consumers.clone() };
         let routes = routes.add_service(chain.server()).add_service(parked.server());
-        let router =
-            routes.into_axum_router().layer(axum::middleware::from_fn_with_state(base.peers.secret(), gate::gate));
+        let router = routes
+            .into_axum_router()
+            .layer(axum::middleware::from_fn_with_state(base.peers.credential().clone(), gate::gate));
         base.peers.built(base.service, router.clone());
 
         let (relay, db, bus, stop) = (base.relay.clone(), base.db.clone(), base.bus.clone(), base.stop.clone());

@@ -10,7 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
-use crate::{Migrations, StoreError};
+use crate::{Migrations, StoreError, Term};
 
 /// Where the services keep their tables.
 #[derive(Clone, PartialEq, Eq)]
@@ -35,11 +35,12 @@ impl fmt::Debug for Location {
 #[derive(Clone, Debug)]
 pub enum Db {
     /// SQLite has one writer at a time; a pool of one makes writers queue fairly instead of polling the file's lock.
-    Sqlite {
-        read: SqlitePool,
-        write: SqlitePool,
+    Sqlite { read: SqlitePool, write: SqlitePool },
+    Postgres {
+        pool: PgPool,
+        /// Of a service that must be alone: the term that its writes belong to.
+        term: Option<Term>,
     },
-    Postgres(PgPool),
 }
 
 /// One connection or transaction of either engine.
@@ -129,11 +130,10 @@ impl Db {
                 let read = pool(3).connect_with(options).await.map_err(open)?;
                 Ok(Self::Sqlite { read, write })
             }
-            Location::Postgres { address } => {
+            Location::Postgres { .. } => {
                 let place = format!("PostgreSQL schema {}", service.snake());
                 let open = |source| StoreError::Open { place: place.clone(), source };
-                let options: PgConnectOptions = address.replace("{service}", service.snake()).parse().map_err(open)?;
-                let options = options.options([("search_path", service.snake())]);
+                let options = postgres_options(location, service)?;
                 let pool = PgPoolOptions::new()
                     .max_connections(8)
                     .acquire_timeout(Duration::from_secs(10))
@@ -145,7 +145,7 @@ impl Db {
                     .run(&pool)
                     .await
                     .map_err(|source| StoreError::Migrate { place: place.clone(), source: Box::new(source) })?;
-                Ok(Self::Postgres(pool))
+                Ok(Self::Postgres { pool, term: None })
             }
         }
     }
@@ -155,14 +155,23 @@ impl Db {
     pub async fn reader(&self) -> Result<Reader, StoreError> {
         Ok(match self {
             Self::Sqlite { read, .. } => Reader::Sqlite(read.acquire().await?),
-            Self::Postgres(pool) => Reader::Pg(pool.acquire().await?),
+            Self::Postgres { pool, .. } => Reader::Pg(pool.acquire().await?),
         })
+    }
+
+    /// The same tables, whose writes belong to this term and are refused once it is over.
+    #[must_use]
+    pub fn in_term(self, of: Term) -> Self {
+        match self {
+            Self::Sqlite { .. } => self,
+            Self::Postgres { pool, term: _ } => Self::Postgres { pool, term: Some(of) },
+        }
     }
 
     /// A transaction that holds SQLite's write lock from its start, so that it cannot fail half-way for want of it.
     ///
     /// # Errors
-    /// When no connection is to be had.
+    /// When no connection is to be had, and when another process is the holder now.
     pub async fn begin_write(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Self::Sqlite { write, .. } => Tx::Sqlite(match write.begin_with("BEGIN IMMEDIATE").await {
@@ -173,9 +182,36 @@ impl Db {
                 }
                 begun => begun?,
             }),
-            Self::Postgres(pool) => Tx::Pg(pool.begin().await?),
+            Self::Postgres { pool, term } => {
+                let mut tx = pool.begin().await?;
+                if let Some(term) = term {
+                    check_term(&mut tx, term).await?;
+                }
+                Tx::Pg(tx)
+            }
         })
     }
+}
+
+/// How a service's schema is reached.
+pub(crate) fn postgres_options(location: &Location, service: ServiceName) -> Result<PgConnectOptions, StoreError> {
+    let place = format!("PostgreSQL schema {}", service.snake());
+    let open = |source| StoreError::Open { place, source };
+    let address = match location {
+        Location::Sqlite { .. } => "",
+        Location::Postgres { address } => address,
+    };
+    let options: PgConnectOptions = address.replace("{service}", service.snake()).parse().map_err(open)?;
+    Ok(options.options([("search_path", service.snake())]))
+}
+
+/// Holds the row until the transaction ends, so that no other term begins meanwhile.
+async fn check_term(tx: &mut Transaction<'static, Postgres>, term: &Term) -> Result<(), StoreError> {
+    let epoch: Option<i64> = sqlx::query_scalar("SELECT epoch FROM holder WHERE id = $1 FOR SHARE")
+        .bind(&term.id)
+        .fetch_optional(&mut **tx)
+        .await?;
+    if epoch == Some(term.epoch) { Ok(()) } else { Err(StoreError::NotHolder) }
 }
 
 async fn make_schema(pool: &PgPool, service: ServiceName) -> sqlx::Result<()> {

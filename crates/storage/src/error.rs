@@ -21,6 +21,9 @@ pub enum StoreError {
     },
     #[error("`{what}` in the database cannot be parsed")]
     Corrupt { what: &'static str },
+    /// Another process is the holder now; this one must stop.
+    #[error("another process runs this service now; nothing was changed")]
+    NotHolder,
     #[error("the database refused a statement")]
     Sql(#[source] sqlx::Error),
 }

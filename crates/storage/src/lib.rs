@@ -5,6 +5,7 @@ pub mod audit;
 pub mod column;
 mod db;
 mod error;
+mod holder;
 pub mod inbox;
 mod migrate;
 pub mod outbox;
@@ -13,6 +14,7 @@ pub mod state;
 
 pub use db::{Conn, Db, Location, Reader, Tx, clean};
 pub use error::StoreError;
+pub use holder::{Competitor, Held, HolderName, PROBE_EVERY, Term};
 pub use migrate::Migrations;
 /// For the [`row!`] macro.
 pub use sqlx;

@@ -6,6 +6,7 @@ use sqlx::{Acquire, AssertSqlSafe, SqlSafeStr};
 const COMMON: &[(i64, &str, &str)] = &[
     (1, "courier", include_str!("../../../migrations/common/0001_courier.sql")),
     (2, "parked", include_str!("../../../migrations/common/0002_parked.sql")),
+    (3, "holder", include_str!("../../../migrations/common/0003_holder.sql")),
 ];
 
 /// A service's own migrations: version (from 100), name, SQL.

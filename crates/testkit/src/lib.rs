@@ -21,7 +21,7 @@ mod webhook;
 
 pub use crashing::{CrashPlan, Crashes, Crashing};
 pub use docker::{Docker, DockerEvent, DockerEvents};
-pub use nats::{KeptStore, Nats, Tap};
+pub use nats::{KeptStore, Nats, OWN_USER, Tap};
 pub use overseer::{Mode, Overseer, http_get};
 pub use postgres::Postgres;
 pub use s3::S3;

@@ -6,6 +6,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
+/// The user who may everything, and its password, on a server with users.
+pub const OWN_USER: &str = "testkit";
+
 /// A private `nats-server` with JetStream. Its port stays the same for its life, also across [`Nats::restart`].
 /// The program is `$OVERSEER_NATS_SERVER`, else the one of `./dev setup`, else the one on `PATH`.
 pub struct Nats {
@@ -19,6 +22,14 @@ impl Nats {
         Self { peer: Peer::start("nats", Some(port)).await, port }
     }
 
+    /// One that lets in only the users of this section `authorization`, and the testkit itself.
+    pub async fn with_users(authorization: &str) -> Self {
+        let own = format!("users: [\n    {{ user: {OWN_USER}, password: {OWN_USER} }}");
+        let users = authorization.replacen("users: [", &own, 1);
+        let port = free_port();
+        Self { peer: Peer::start_with("nats", Some(port), &[("users.conf", &users)]).await, port }
+    }
+
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
     }
@@ -26,7 +37,11 @@ impl Nats {
     /// Listens to every subject from now on.
     pub async fn tap(&self) -> Tap {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.expect("the server listens");
-        stream.write_all(b"CONNECT {\"verbose\":false}\r\nSUB > 1\r\nPING\r\n").await.expect("it takes commands");
+        // A server without users lets this one in as well.
+        let hello = format!(
+            "CONNECT {{\"verbose\":false,\"user\":\"{OWN_USER}\",\"pass\":\"{OWN_USER}\"}}\r\nSUB > 1\r\nPING\r\n"
+        );
+        stream.write_all(hello.as_bytes()).await.expect("it takes commands");
         let heard = Arc::new(Mutex::new(Vec::new()));
         let listening = tokio::spawn(listen(stream, heard.clone()));
         let tap = Tap { heard, listening };

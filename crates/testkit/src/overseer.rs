@@ -20,7 +20,16 @@ pub enum Mode {
     ProcessPerService,
 }
 
-const SERVICES: [&str; 6] = ["control-plane", "collector", "incident-engine", "executor", "notifier", "gateway"];
+const SERVICES: [&str; 7] =
+    ["identity", "control-plane", "collector", "incident-engine", "executor", "notifier", "gateway"];
+/// The second process of a service, by its own name.
+const TWINS: [(&str, &str); 5] = [
+    ("control-plane", "control-plane-2"),
+    ("collector", "collector-2"),
+    ("incident-engine", "incident-engine-2"),
+    ("executor", "executor-2"),
+    ("notifier", "notifier-2"),
+];
 /// Start of a debug build on a loaded machine.
 const START_WITHIN: Duration = Duration::from_secs(60);
 
@@ -55,9 +64,13 @@ impl Overseer {
         fs::write(folder.path().join("hook.secret"), hook.secret()).expect("a file for the secret");
         let (nats, postgres) = match mode {
             Mode::OneProcess => (None, None),
-            Mode::ProcessPerService => (Some(Nats::start().await), Some(Postgres::start().await)),
+            Mode::ProcessPerService => {
+                let users = nats_users(exe, &folder.path().join("data"));
+                (Some(Nats::with_users(&users).await), Some(Postgres::start().await))
+            }
         };
-        let ports = SERVICES.iter().map(|service| (*service, crate::peer::free_port())).collect();
+        let twins = TWINS.iter().map(|(_, twin)| *twin);
+        let ports = SERVICES.into_iter().chain(twins).map(|process| (process, crate::peer::free_port())).collect();
         let overseer = Self {
             mode,
             docker: Docker::start().await,
@@ -81,7 +94,7 @@ impl Overseer {
             "data_dir = {:?}\n[storage]\nurl = {database:?}\n[bus]\nurl = {bus:?}\n[listen]\n",
             self.data_dir()
         );
-        for (service, port) in &self.ports {
+        for (service, port) in self.ports.iter().filter(|(process, _)| SERVICES.contains(process)) {
             writeln!(text, "{} = \"127.0.0.1:{port}\"", service.replace('-', "_")).expect("a String takes all");
         }
         writeln!(
@@ -135,11 +148,36 @@ impl Overseer {
         self.ready(process).await;
     }
 
+    /// Starts a second process of a service on the same store and bus, and waits until it is ready; its name.
+    pub async fn start_twin(&mut self, service: &'static str) -> &'static str {
+        let (_, twin) = TWINS.iter().find(|(of, _)| *of == service).expect("it can have a twin");
+        self.start_process(twin, None).await;
+        twin
+    }
+
+    /// What readiness says of a process.
+    pub async fn readiness(&self, process: &'static str) -> String {
+        http_get(self.ports[process], "/readyz?verbose").await.unwrap_or_default()
+    }
+
+    /// Asks the services' database, as its superuser.
+    pub async fn sql(&self, statement: &str) -> String {
+        let postgres = self.postgres.as_ref().expect("only with a process per service");
+        let answer = Postgres::psql(&postgres.admin_url(), statement).await;
+        answer.unwrap_or_else(|complaint| panic!("{complaint}"))
+    }
+
     fn begin(&mut self, process: &'static str, fault: Option<&str>) {
         let mut command = self.command();
         match self.mode {
             Mode::OneProcess => command.arg("up"),
-            Mode::ProcessPerService => command.args(["serve", process]),
+            Mode::ProcessPerService => match TWINS.iter().find(|(_, twin)| *twin == process) {
+                None => command.args(["serve", process]),
+                Some((service, _)) => {
+                    let key = format!("OVERSEER__LISTEN__{}", service.replace('-', "_").to_uppercase());
+                    command.args(["serve", service]).env(key, format!("127.0.0.1:{}", self.ports[process]))
+                }
+            },
         };
         command.arg("--config").arg(self.folder.path().join("overseer.toml"));
         let log = File::options().create(true).append(true).open(self.log(process)).expect("a log file");
@@ -323,6 +361,14 @@ impl Overseer {
             Err(_) => panic!("waited in vain for {what}; the last list: {last:#}"),
         }
     }
+}
+
+/// The users of the services, as an installation makes them before its first start.
+fn nats_users(exe: &Path, data_dir: &Path) -> String {
+    let output = Command::new(exe).args(["config", "nats", "--data-dir"]).arg(data_dir).output();
+    let output = output.unwrap_or_else(|error| panic!("{} does not start: {error}", exe.display()));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("it is text")
 }
 
 fn tail(process: &str, log: &str) -> String {

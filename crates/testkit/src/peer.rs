@@ -33,7 +33,15 @@ struct Leash {
 impl Peer {
     /// Starts peer `name` of `scripts/peer` in a new folder and waits until it answers.
     pub(crate) async fn start(name: &'static str, port: Option<u16>) -> Self {
+        Self::start_with(name, port, &[]).await
+    }
+
+    /// The same with files in its folder.
+    pub(crate) async fn start_with(name: &'static str, port: Option<u16>, files: &[(&str, &str)]) -> Self {
         let folder = tempfile::Builder::new().prefix("ovs-").tempdir().expect("a temporary folder");
+        for (name, content) in files {
+            std::fs::write(folder.path().join(name), content).expect("a file of the peer");
+        }
         let mut command = Command::new(script());
         command.args(["--throwaway", name]).arg(folder.path()).args(port.map(|port| port.to_string()));
         // An own process group: Ctrl-C in a terminal ends the test, and the closing pipe then ends the peer in order.

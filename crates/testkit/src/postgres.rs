@@ -23,7 +23,7 @@ impl Postgres {
         SHARED.get_or_init(Self::start).await
     }
 
-    /// The services' address; replace `{service}` by `collector`, `incident_engine`, `control_plane`, `executor` or `notifier`.
+    /// The services' address; replace `{service}` by `collector`, `incident_engine`, `control_plane`, `executor`, `notifier` or `identity`.
     pub fn url_template(&self) -> String {
         format!("postgres://overseer_{{service}}@127.0.0.1:{}/overseer", self.port)
     }

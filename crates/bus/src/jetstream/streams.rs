@@ -4,7 +4,8 @@ use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream as Handle};
 use overseer_model::Stream;
 
-use super::Source;
+use super::users::KEEPER;
+use super::{Login, Source};
 
 const MIB: i64 = 1 << 20;
 
@@ -54,8 +55,11 @@ fn config(stream: Stream) -> Config {
     }
 }
 
-/// Creates what is missing and changes what an older version made.
-pub async fn bring_up_to_date(context: &Context) -> Result<(), Source> {
+/// Creates what is missing and changes what an older version made; only the keeper may change.
+pub async fn at_start(context: &Context, login: Option<&Login>) -> Result<(), Source> {
+    if login.is_some_and(|login| login.service != KEEPER) {
+        return ensure_all(context).await;
+    }
     for stream in Stream::ALL {
         context.create_or_update_stream(config(stream)).await?;
     }

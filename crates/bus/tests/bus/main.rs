@@ -6,3 +6,4 @@
 mod contract;
 mod jetstream;
 mod support;
+mod users;

@@ -1,6 +1,5 @@
 //! The collector with a real engine, on both stores: what it tells, in which order, and that nothing is lost.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,14 +8,15 @@ use overseer_bus::{Bus, Delivery, Durable, Handler, InProcess, Sites, Verdict};
 use overseer_contract::v1;
 use overseer_contract::v1::inventory_service_client::InventoryServiceClient;
 use overseer_model::{
-    Actor, AfterExit, EventKind, ExitCause, Fact, FactSource, Observation, ResourceState, Role, ServiceName, Stream,
-    Timestamp,
+    AfterExit, EventKind, ExitCause, Fact, FactSource, Observation, ResourceState, ServiceName, Stream, Timestamp,
 };
-use overseer_runtime::{Base, Consumers, Health, Peers, Relay, RunError, Secret, run_until_stopped};
+use overseer_runtime::{Base, Consumers, Health, Relay, RunError, run_until_stopped};
 use overseer_storage::{Db, Location};
 use overseer_testkit::{CrashPlan, Crashes, Docker, Postgres, until};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+use crate::doors::Doors;
 
 const SOON: Duration = Duration::from_secs(30);
 const CRASH: Observation = Observation::Exit { code: 1, cause: ExitCause::Own, after: AfterExit::StaysDown };
@@ -30,8 +30,11 @@ impl Handler for Published {
     async fn handle(&self, delivery: &Delivery) -> Verdict {
         let batch: v1::FactBatch = delivery.event.payload().unwrap();
         let now = Timestamp::now();
+        let mut published = self.0.lock().unwrap();
+        // As the incident engine does: what is published again after a start has been seen.
+        let seen = published.last().map_or(0, |(fact, _)| fact.sequence);
         let facts = batch.facts.into_iter().map(|fact| (Fact::try_from(fact).unwrap(), now));
-        self.0.lock().unwrap().extend(facts);
+        published.extend(facts.filter(|(fact, _)| fact.sequence > seen));
         Verdict::Done
     }
 }
@@ -56,7 +59,7 @@ impl Published {
 }
 
 struct Collector {
-    peers: Peers,
+    doors: Doors,
     health: Health,
     stop: CancellationToken,
     running: JoinHandle<Result<(), RunError>>,
@@ -77,13 +80,13 @@ impl Collector {
         };
         let subscription = bus.subscribe(durable).await.unwrap();
         let (stop, health) = (CancellationToken::new(), Health::default());
-        let peers = Peers::new(Arc::new(Secret::random().unwrap()), &HashMap::new()).unwrap();
+        let doors = Doors::new();
         let base = Base {
             service,
             site: "home".parse().unwrap(),
             db,
             bus: Arc::new(bus),
-            peers: peers.clone(),
+            peers: doors.peers.clone(),
             relay: Relay::default(),
             health: health.clone(),
             consumers: Consumers::default(),
@@ -103,7 +106,7 @@ impl Collector {
         let (reader, told) = (Arc::new(published.clone()), stop.clone());
         tokio::spawn(async move { subscription.run(reader, told).await });
         let running = tokio::spawn(run_until_stopped(vec![built], vec![], stop.clone()));
-        let collector = Self { peers, health, stop, running, _folder: folder };
+        let collector = Self { doors, health, stop, running, _folder: folder };
         collector.until_ready().await;
         collector
     }
@@ -115,8 +118,7 @@ impl Collector {
         self.running.await.unwrap().unwrap();
     }
     fn inventory(&self) -> InventoryServiceClient<overseer_runtime::Upstream> {
-        let viewer = Actor::User { name: "viewer".into(), roles: vec![Role::Viewer] };
-        InventoryServiceClient::new(self.peers.to(ServiceName::Collector, &viewer))
+        InventoryServiceClient::new(self.doors.viewer())
     }
 }
 

@@ -1,6 +1,5 @@
 //! Incidents that the bus tells of are linked in the summary of their workload's month, with both buses and both stores.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +8,14 @@ use overseer_contract::v1::log_service_client::LogServiceClient;
 use overseer_contract::{Event, from_json, to_timestamp, v1};
 use overseer_logs::chronicle::{Day, Month};
 use overseer_logstore::{Config, Objects, Store};
-use overseer_model::{Actor, Role, ServiceName, Timestamp};
-use overseer_runtime::{Base, Consumers, Health, Peers, Relay, RunError, Secret, Upstream, run_until_stopped};
+use overseer_model::{ServiceName, Timestamp};
+use overseer_runtime::{Base, Consumers, Health, Relay, RunError, Upstream, run_until_stopped};
 use overseer_storage::{Db, Location, inbox, parked};
 use overseer_testkit::{Docker, Nats, Postgres, until};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+use crate::doors::Doors;
 
 const SOON: Duration = Duration::from_secs(30);
 /// How old the lines are, in days: kept long enough to leave a summary, and young enough to be read.
@@ -98,7 +99,7 @@ impl Place {
 struct Collector {
     db: Db,
     bus: Arc<dyn Bus>,
-    peers: Peers,
+    doors: Doors,
     stop: CancellationToken,
     running: JoinHandle<Result<(), RunError>>,
 }
@@ -108,13 +109,13 @@ impl Collector {
         let service = ServiceName::Collector;
         let db = Db::open(&place.location, service, overseer_collector::MIGRATIONS).await.unwrap();
         let (bus, stop, health) = (place.bus.clone(), CancellationToken::new(), Health::default());
-        let peers = Peers::new(Arc::new(Secret::random().unwrap()), &HashMap::new()).unwrap();
+        let doors = Doors::new();
         let base = Base {
             service,
             site: "home".parse().unwrap(),
             db: db.clone(),
             bus: bus.clone(),
-            peers: peers.clone(),
+            peers: doors.peers.clone(),
             relay: Relay::default(),
             health: health.clone(),
             consumers: Consumers::default(),
@@ -123,7 +124,7 @@ impl Collector {
         let built = overseer_collector::build(base, config(&place.docker), place.folder.path()).await.unwrap();
         let running = tokio::spawn(run_until_stopped(vec![built], vec![], stop.clone()));
         until("the engine is followed", SOON, async || health.is_ready().then_some(())).await;
-        Self { db, bus, peers, stop, running }
+        Self { db, bus, doors, stop, running }
     }
 
     async fn stop(self) {
@@ -131,14 +132,14 @@ impl Collector {
         self.running.await.unwrap().unwrap();
     }
 
-    fn logs(&self, actor: &Actor) -> LogServiceClient<Upstream> {
-        LogServiceClient::new(self.peers.to(ServiceName::Collector, actor))
+    fn logs(&self) -> LogServiceClient<Upstream> {
+        LogServiceClient::new(self.doors.viewer())
     }
 
     async fn has_read_the_line(&self) {
         until("the line", SOON, async || {
             let asked = v1::ListLogLinesRequest { workload: WORKLOAD.to_owned(), ..Default::default() };
-            let listed = self.logs(&viewer()).list_log_lines(asked).await.unwrap().into_inner();
+            let listed = self.logs().list_log_lines(asked).await.unwrap().into_inner();
             (listed.lines.len() == 1).then_some(())
         })
         .await;
@@ -170,10 +171,9 @@ impl Collector {
     /// Ids and titles of the incidents in the summary of the month, once that is written.
     async fn linked(&self) -> Vec<(String, String)> {
         let asked = || v1::GetLogSummaryRequest { month: month(), workload: WORKLOAD.to_owned() };
-        let refused = self.logs(&Actor::Anonymous).get_log_summary(asked()).await.unwrap_err();
+        let refused = LogServiceClient::new(self.doors.nobody()).get_log_summary(asked()).await.unwrap_err();
         assert_eq!(refused.code(), tonic::Code::Unauthenticated, "{refused}");
-        let signed =
-            until("the summary", SOON, async || self.logs(&viewer()).get_log_summary(asked()).await.ok()).await;
+        let signed = until("the summary", SOON, async || self.logs().get_log_summary(asked()).await.ok()).await;
         let summary: v1::LogSummary = from_json(&signed.into_inner().document).unwrap();
         let opened_at = Some(to_timestamp(day().begin()));
         assert!(summary.incidents.iter().all(|incident| incident.opened_at == opened_at), "{summary:?}");
@@ -191,10 +191,6 @@ fn config(docker: &Docker) -> overseer_collector::CollectorConfig {
         "log_bucket": { "name": "", "endpoint": "", "region": "", "access_key_id": "", "secret_access_key_file": "" },
     });
     serde_json::from_value(config).unwrap()
-}
-
-fn viewer() -> Actor {
-    Actor::User { name: "viewer".into(), roles: vec![Role::Viewer] }
 }
 
 fn day() -> Day {

@@ -13,11 +13,13 @@ use overseer_logstore::Stream;
 use overseer_model::ServiceName;
 use overseer_provider_docker::DockerObserve;
 use overseer_provider_port::LogPosition;
-use overseer_runtime::{Base, Consumers, Health, Peers, Relay, RunError, Secret, run_until_stopped};
+use overseer_runtime::{Base, Consumers, Health, Relay, RunError, run_until_stopped};
 use overseer_storage::{Db, Location};
 use overseer_testkit::{Docker, until};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+use crate::doors::Doors;
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -87,7 +89,7 @@ impl Collector {
             site: "home".parse().unwrap(),
             db,
             bus: Arc::new(InProcess::new()),
-            peers: Peers::new(Arc::new(Secret::random().unwrap()), &HashMap::new()).unwrap(),
+            peers: Doors::new().peers,
             relay: Relay::default(),
             health: health.clone(),
             consumers: Consumers::default(),

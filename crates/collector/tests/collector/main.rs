@@ -3,6 +3,7 @@
 // A test that cannot go on must panic.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod doors;
 mod engine;
 mod incidents;
 mod logs;

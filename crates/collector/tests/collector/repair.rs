@@ -1,6 +1,5 @@
 //! What needs a platform and a bus that misbehave on command.
 
-use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
@@ -15,10 +14,12 @@ use overseer_model::{
 use overseer_provider_port::{
     ClockOffset, ContainerDetails, Details, NotFound, Observe, ObserveError, PlatformEvent, Snapshot, Traits, Witness,
 };
-use overseer_runtime::{Base, Consumers, Peers, Relay, Secret, run_until_stopped};
+use overseer_runtime::{Base, Consumers, Relay, run_until_stopped};
 use overseer_storage::{Db, Location};
 use overseer_testkit::until;
 use tokio_util::sync::CancellationToken;
+
+use crate::doors::Doors;
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -153,7 +154,7 @@ async fn start(folder: &tempfile::TempDir, platform: &Platform, bus: Arc<LossyBu
         site: "home".parse().unwrap(),
         db: Db::open(&location, service, overseer_collector::MIGRATIONS).await.unwrap(),
         bus,
-        peers: Peers::new(Arc::new(Secret::random().unwrap()), &HashMap::new()).unwrap(),
+        peers: Doors::new().peers,
         relay: Relay::default(),
         health: overseer_runtime::Health::default(),
         consumers: Consumers::default(),

@@ -10,13 +10,13 @@ use overseer_contract::v1::execution_service_client::ExecutionServiceClient;
 use overseer_contract::{Event, EventPayload, v1};
 use overseer_executor::{ExecutorConfig, MIGRATIONS, build};
 use overseer_model::{
-    Action, Actor, ApprovalId, EventKind, Fingerprint, IncidentId, PlanId, ResourceRef, ServiceName, Site, StepId,
+    Action, ApprovalId, EventKind, Fingerprint, IncidentId, PlanId, ResourceRef, Role, ServiceName, Site, StepId,
     Stream, Subject, Timestamp,
 };
 use overseer_permit::{CLAIMS_VERSION, Claims, Signer, TICKET_LIFE, Verifier};
 use overseer_provider_act::Act;
 use overseer_provider_port::Observe;
-use overseer_runtime::{Base, Consumers, Health, Peers, Relay, RunError, Secret, run_until_stopped};
+use overseer_runtime::{Base, Consumers, Health, Keyring, Peers, Person, Relay, RunError, run_until_stopped};
 use overseer_storage::{Db, Location, audit};
 use overseer_templates::preconditions;
 use overseer_testkit::{Postgres, until};
@@ -61,7 +61,8 @@ pub struct Stage {
 /// With a runtime and a store of its own, as a process has, so that nothing of it is left when it is killed.
 pub struct Process {
     pub health: Health,
-    pub peers: Peers,
+    peers: Peers,
+    keyring: Keyring,
     stop: CancellationToken,
     running: Option<JoinHandle<Result<(), RunError>>>,
     runtime: Option<Runtime>,
@@ -123,13 +124,14 @@ impl Stage {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let location = self.location.clone();
         let open = async move { Db::open(&location, ServiceName::Executor, MIGRATIONS).await };
-        let secret = Arc::new(Secret::random().unwrap());
+        let keyring = Keyring::in_memory("test".parse().unwrap()).unwrap();
+        let own = keyring.credential(ServiceName::Executor).unwrap();
         let base = Base {
             service: ServiceName::Executor,
             site: home(),
             db: runtime.spawn(open).await.unwrap().unwrap(),
             bus: Arc::new(self.bus.clone()),
-            peers: Peers::new(secret, &HashMap::new()).unwrap(),
+            peers: Peers::new(own, &HashMap::new()).unwrap(),
             relay: Relay::default(),
             health: Health::default(),
             consumers: Consumers::default(),
@@ -140,7 +142,7 @@ impl Stage {
         let verifier = Verifier::new(self.signer.public_key(), home());
         let service = runtime.spawn(build(base, config, verifier, observe, act)).await.unwrap().unwrap();
         let running = Some(runtime.spawn(run_until_stopped(vec![service], vec![], stop.clone())));
-        Process { health, peers, stop, running, runtime: Some(runtime) }
+        Process { health, peers, keyring, stop, running, runtime: Some(runtime) }
     }
 
     /// Dispatches; returns when the executor has taken it in.
@@ -197,7 +199,11 @@ impl Stage {
     }
 
     pub async fn executions(&self, process: &Process, page_size: u32, page_token: &str) -> v1::ListExecutionsResponse {
-        let upstream = process.peers.to(ServiceName::Executor, &Actor::Service(ServiceName::Gateway));
+        let credential = |service| process.keyring.credential(service).unwrap();
+        let viewer = Person { name: "viewer".to_owned(), roles: vec![Role::Viewer] };
+        let viewer = credential(ServiceName::Identity).assert(viewer, Timestamp::now());
+        let gateway = process.peers.of(credential(ServiceName::Gateway));
+        let upstream = gateway.on_behalf(ServiceName::Executor, &viewer);
         let request = v1::ListExecutionsRequest { page_size, page_token: page_token.to_owned() };
         ExecutionServiceClient::new(upstream).list_executions(request).await.unwrap().into_inner()
     }

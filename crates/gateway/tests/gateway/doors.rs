@@ -24,9 +24,14 @@ const DELIVERIES: &str = "/overseer.v1.DeliveryService/ListDeliveries";
 /// A REST call of the method for `id`, and the JSON of the same gRPC call.
 fn call_of(method: &Method, id: &str) -> (&'static str, String, String) {
     let route = method.route.as_ref().unwrap();
-    let has_id = route.template.contains("{id}");
-    let json = if has_id { format!(r#"{{"id":"{id}"}}"#) } else { "{}".to_owned() };
-    (route.verb.as_str(), route.template.replace("{id}", id), json)
+    let (mut path, mut json) = (route.template.clone(), serde_json::Map::new());
+    // Whatever is in the path is set to the id.
+    while let Some((before, rest)) = path.split_once('{') {
+        let (name, after) = rest.split_once('}').unwrap();
+        json.insert(name.to_owned(), id.into());
+        path = format!("{before}{id}{after}");
+    }
+    (route.verb.as_str(), path, serde_json::Value::Object(json).to_string())
 }
 
 fn code_of(problem: &serde_json::Value) -> Code {
@@ -115,9 +120,7 @@ async fn what_is_inside_is_never_reached_from_outside() {
         assert!(method.route.is_none());
         for token in ["", ADMIN] {
             let mut request = grpc(&method.path, token, &[]);
-            let headers = request.headers_mut();
-            headers.insert("overseer-actor", r#"{"Service":"gateway"}"#.parse().unwrap());
-            headers.insert("overseer-cluster", "guess".parse().unwrap());
+            request.headers_mut().extend(house.stolen(ServiceName::Identity, &method.path));
             let response = house.send(request).await;
             let problem = Problem::from_status(&tonic::Status::from_header_map(response.headers()).unwrap());
             assert_eq!(problem.code, Code::NotFound, "{}", method.path);
@@ -128,10 +131,15 @@ async fn what_is_inside_is_never_reached_from_outside() {
 #[tokio::test]
 async fn a_caller_cannot_name_itself() {
     let house = House::new().await;
+    let stolen = house.stolen(ServiceName::ControlPlane, "/overseer.v1.PlanService/GetPlan");
     let mut request = rest("GET", "/api/v1/plans/x", VIEWER, "");
-    request.headers_mut().insert("overseer-actor", r#"{"User":{"name":"boss","roles":["admin"]}}"#.parse().unwrap());
+    request.headers_mut().extend(stolen.clone());
     let (status, plan) = read(house.send(request).await).await;
     assert_eq!((status.as_u16(), &plan["title"]), (200, &VIEWER.into()));
+    // Nor is it a token.
+    let mut request = rest("GET", "/api/v1/plans/x", stolen["overseer-assertion"].to_str().unwrap(), "");
+    request.headers_mut().extend(stolen);
+    assert_eq!(read(house.send(request).await).await.0, 401);
 }
 
 #[tokio::test]

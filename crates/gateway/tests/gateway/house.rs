@@ -12,12 +12,13 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody};
 use overseer_bus::{Bus, InProcess};
-use overseer_contract::v1::{self, AuthenticateRequest};
+use overseer_contract::v1::{self, AuthenticateRequest, AuthenticateResponse};
 use overseer_contract::{Contract, Method, Owner};
 use overseer_gateway::GatewayConfig;
-use overseer_model::{Actor, Permission, ServiceName};
+use overseer_model::{Actor, Permission, Role, ServiceName, Timestamp};
 use overseer_runtime::{
-    Base, Code, Consumers, Health, Peers, Problem, Relay, Secret, Service, bind, run_until_stopped, serve,
+    Base, Code, Consumers, Credential, Health, Keyring, Peers, Person, Problem, Relay, Service, bind,
+    run_until_stopped, serve,
 };
 use overseer_storage::{Db, Location, Migrations};
 use prost::Message;
@@ -33,14 +34,22 @@ pub const ADMIN: &str = "admin-token";
 /// An id that no service has.
 pub const MISSING: &str = "missing";
 
-/// Tokens and roles, as the control plane knows them now.
+/// Tokens and roles, as identity knows them now.
 type Tokens = Arc<Mutex<HashMap<String, v1::Role>>>;
+
+/// What the stand-in for identity answers with.
+#[derive(Clone)]
+struct Known {
+    tokens: Tokens,
+    identity: Credential,
+}
 
 pub struct House {
     pub router: Router,
     pub bus: Arc<InProcess>,
     pub tokens: Tokens,
     pub stop: CancellationToken,
+    keyring: Keyring,
     _folder: tempfile::TempDir,
 }
 
@@ -83,8 +92,9 @@ impl House {
         for (token, role) in [(VIEWER, v1::Role::Viewer), (APPROVER, v1::Role::Approver), (ADMIN, v1::Role::Admin)] {
             tokens.lock().unwrap().insert(token.to_owned(), role);
         }
-        let secret = Arc::new(Secret::random().unwrap());
-        let mut peers = Peers::new(secret.clone(), &HashMap::new()).unwrap();
+        let keyring = Keyring::in_memory("test".parse().unwrap()).unwrap();
+        let credential = |service| keyring.credential(service).unwrap();
+        let mut peers = Peers::new(credential(ServiceName::Gateway), &HashMap::new()).unwrap();
         let mut addresses: HashMap<_, _> = away.iter().map(|away| (*away, "http://127.0.0.1:1".to_owned())).collect();
         let inside = ServiceName::ALL.into_iter().filter(|s| *s != ServiceName::Gateway && !away.contains(s));
         for service in inside {
@@ -95,13 +105,14 @@ impl House {
                 site: "home".parse().unwrap(),
                 db,
                 bus: bus.clone(),
-                peers: peers.clone(),
+                peers: peers.of(credential(service)),
                 relay: Relay::default(),
                 health: Health::default(),
                 consumers: Consumers::default(),
                 stop: stop.clone(),
             };
-            let routes = Routes::from(Router::new().fallback(stand_in).with_state(tokens.clone()));
+            let known = Known { tokens: tokens.clone(), identity: credential(ServiceName::Identity) };
+            let routes = Routes::from(Router::new().fallback(stand_in).with_state(known));
             let router = Service::new(&base, routes, vec![]).router;
             if apart {
                 let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
@@ -110,12 +121,23 @@ impl House {
             }
         }
         if apart {
-            peers = Peers::new(secret, &addresses).unwrap();
+            peers = Peers::new(credential(ServiceName::Gateway), &addresses).unwrap();
         }
         let watched: Arc<dyn Bus> = bus.clone();
         let (router, tasks) = overseer_gateway::build(peers, watched, config, stop.clone()).await.unwrap();
         tokio::spawn(run_until_stopped(vec![], tasks, stop.clone()));
-        Self { router, bus, tokens, stop, _folder: folder }
+        Self { router, bus, tokens, stop, keyring, _folder: folder }
+    }
+
+    /// True credentials, as somebody might have got hold of them: a call of the gateway, for an administrator.
+    pub fn stolen(&self, service: ServiceName, path: &str) -> HeaderMap {
+        let (credential, now) = (|service| self.keyring.credential(service).unwrap(), Timestamp::now());
+        let roles = vec![Role::Viewer, Role::Operator, Role::Approver, Role::Admin];
+        let boss = Person { name: "boss".to_owned(), roles };
+        let assertion = credential(ServiceName::Identity).assert(boss, now).as_str().parse().unwrap();
+        let caller = credential(ServiceName::Gateway).call(service, path, now).as_str().parse().unwrap();
+        let named = |(name, value): (&'static str, HeaderValue)| (header::HeaderName::from_static(name), value);
+        [("overseer-assertion", assertion), ("overseer-caller", caller)].map(named).into_iter().collect()
     }
 
     pub async fn send(&self, request: http::Request<Body>) -> Response {
@@ -206,9 +228,9 @@ pub const BROKEN: &str = "broken";
 pub const DYING: &str = "dying";
 
 /// Answers any method of the contract.
-async fn stand_in(State(tokens): State<Tokens>, request: Request) -> Response {
+async fn stand_in(State(known): State<Known>, request: Request) -> Response {
     let is_stream = Contract::get().method(request.uri().path()).unwrap().descriptor.is_server_streaming();
-    match answer(&tokens, request).await {
+    match answer(&known, request).await {
         Ok((asked, message)) if is_stream => in_grpc(streamed(&asked, &message)),
         Ok((_, message)) => in_grpc(Body::new(Full::new(framed(&message)).with_trailers(async { Some(Ok(ok())) }))),
         Err(status) => status.into_http::<Body>(),
@@ -240,7 +262,7 @@ fn streamed(asked: &DynamicMessage, message: &[u8]) -> Body {
 }
 
 /// What was asked, and the answer.
-async fn answer(tokens: &Tokens, request: Request) -> Result<(DynamicMessage, Vec<u8>), Status> {
+async fn answer(known: &Known, request: Request) -> Result<(DynamicMessage, Vec<u8>), Status> {
     let method = Contract::get().method(request.uri().path()).unwrap();
     let actor = request.extensions().get::<Actor>().cloned().unwrap();
     assert!(request.headers().get(header::AUTHORIZATION).is_none(), "a token went further than the gateway");
@@ -249,9 +271,11 @@ async fn answer(tokens: &Tokens, request: Request) -> Result<(DynamicMessage, Ve
     let asked = DynamicMessage::decode(method.descriptor.input(), message).unwrap();
     if method.descriptor.name() == "Authenticate" {
         let AuthenticateRequest { token } = AuthenticateRequest::decode(message).unwrap();
-        let role = tokens.lock().unwrap().get(&token).copied();
+        let role = known.tokens.lock().unwrap().get(&token).copied();
         let role = role.ok_or_else(|| Problem::new(Code::Unauthenticated, "unknown", "another"))?;
-        return Ok((asked, v1::Actor { name: token, roles: vec![role.into()] }.encode_to_vec()));
+        let person = Person { name: token, roles: vec![role.try_into().unwrap()] };
+        let assertion = known.identity.assert(person, Timestamp::now()).as_str().to_owned();
+        return Ok((asked, AuthenticateResponse { assertion }.encode_to_vec()));
     }
     let id = asked.get_field_by_name("id").and_then(|id| id.as_str().map(str::to_owned));
     if id.as_deref() == Some(MISSING) {

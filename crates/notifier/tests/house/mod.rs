@@ -8,9 +8,9 @@ use std::time::Duration;
 use overseer_bus::{Bus, InProcess};
 use overseer_contract::v1::delivery_service_client::DeliveryServiceClient;
 use overseer_contract::{Event, to_timestamp, v1};
-use overseer_model::{Actor, IncidentId, ServiceName, Timestamp};
+use overseer_model::{IncidentId, Role, ServiceName, Timestamp};
 use overseer_notifier::{MIGRATIONS, NotifierConfig, Reach, WebhookConfig, WebhookUrl, build};
-use overseer_runtime::{Base, Consumers, Health, Peers, Relay, RunError, Secret, run_until_stopped};
+use overseer_runtime::{Base, Consumers, Health, Keyring, Peers, Person, Relay, RunError, run_until_stopped};
 use overseer_storage::{Db, Location};
 use overseer_testkit::{Postgres, WebhookReceiver, until};
 use tempfile::TempDir;
@@ -59,13 +59,14 @@ impl Store {
         TLS.call_once(|| rustls::crypto::ring::default_provider().install_default().unwrap());
         let db = Db::open(&self.location, ServiceName::Notifier, MIGRATIONS).await.unwrap();
         let bus = InProcess::new();
-        let secret = Arc::new(Secret::random().unwrap());
+        let keyring = Keyring::in_memory("test".parse().unwrap()).unwrap();
+        let own = keyring.credential(ServiceName::Notifier).unwrap();
         let base = Base {
             service: ServiceName::Notifier,
             site: "home".parse().unwrap(),
             db,
             bus: Arc::new(bus.clone()),
-            peers: Peers::new(secret, &HashMap::new()).unwrap(),
+            peers: Peers::new(own, &HashMap::new()).unwrap(),
             relay: Relay::default(),
             health: Health::default(),
             consumers: Consumers::default(),
@@ -74,7 +75,7 @@ impl Store {
         let (peers, stop) = (base.peers.clone(), base.stop.clone());
         let service = build(base, NotifierConfig { webhooks, max_attempts, first_retry_ms }).await.unwrap();
         let running = tokio::spawn(run_until_stopped(vec![service], vec![], stop.clone()));
-        House { bus, peers, stop, running }
+        House { bus, peers, keyring, stop, running }
     }
 }
 
@@ -86,6 +87,7 @@ pub fn target(name: &str, url: &str, secret_file: PathBuf, reach: Reach) -> Webh
 pub struct House {
     pub bus: InProcess,
     peers: Peers,
+    keyring: Keyring,
     stop: CancellationToken,
     running: JoinHandle<Result<(), RunError>>,
 }
@@ -103,7 +105,10 @@ impl House {
     }
 
     pub async fn page(&self, page_size: u32, token: &str) -> Result<v1::ListDeliveriesResponse, tonic::Status> {
-        let gateway = self.peers.to(ServiceName::Notifier, &Actor::Service(ServiceName::Gateway));
+        let credential = |service| self.keyring.credential(service).unwrap();
+        let viewer = Person { name: "viewer".to_owned(), roles: vec![Role::Viewer] };
+        let viewer = credential(ServiceName::Identity).assert(viewer, Timestamp::now());
+        let gateway = self.peers.of(credential(ServiceName::Gateway)).on_behalf(ServiceName::Notifier, &viewer);
         let request = v1::ListDeliveriesRequest { page_size, page_token: token.to_owned() };
         Ok(DeliveryServiceClient::new(gateway).list_deliveries(request).await?.into_inner())
     }

@@ -14,7 +14,7 @@ in_both_modes! {
     the_control_plane_is_killed_at_each_boundary
 }
 
-async fn crashed(overseer: &Overseer, name: &str) -> (Crashing, Value, Value) {
+pub async fn crashed(overseer: &Overseer, name: &str) -> (Crashing, Value, Value) {
     let plan = CrashPlan { crashes: Crashes::First(2), restart_policy: "on-failure:1" };
     let container = overseer.docker.crashing_container(name, plan).await;
     let incident = overseer.incident(&container.id, |_| true).await;
@@ -23,7 +23,7 @@ async fn crashed(overseer: &Overseer, name: &str) -> (Crashing, Value, Value) {
 }
 
 /// The step passed and the container was started exactly once more.
-async fn mended(overseer: &Overseer, container: &Crashing, plan: &Value, what: &str) {
+pub async fn mended(overseer: &Overseer, container: &Crashing, plan: &Value, what: &str) {
     overseer.action(plan, |action| action["state"] == "STEP_STATE_PASSED").await;
     let resolved = |incident: &Value| incident["outcome"] == "OUTCOME_RESOLVED";
     overseer.incident(&container.id, resolved).await;
@@ -73,7 +73,7 @@ async fn the_control_plane_is_killed_at_each_boundary(mode: Mode) {
 async fn each_other_process_is_killed_while_the_step_is_at_each_boundary() {
     let mut overseer = start(Mode::ProcessPerService).await;
     for point in ["executor_intent_written", "executor_acted", "executor_outcome_written"] {
-        for victim in ["control-plane", "collector", "incident-engine", "notifier", "gateway"] {
+        for victim in ["identity", "control-plane", "collector", "incident-engine", "notifier", "gateway"] {
             let held = overseer.file(&format!("held-{point}-{victim}"));
             overseer.kill("executor");
             let fault = format!("{point}:hold:{}", held.display());

@@ -12,10 +12,13 @@ mod follow;
 mod http;
 mod kills;
 mod logs;
+mod long;
+mod rights;
 mod sources;
 mod summaries;
 mod the_loop;
 mod traces;
+mod twins;
 
 use std::path::Path;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use overseer_bus::{Bus, InProcess};
 use overseer_contract::v1::own_parked_service_client::OwnParkedServiceClient;
 use overseer_contract::{Event, v1};
-use overseer_model::Actor;
+use overseer_model::ServiceName;
 use overseer_runtime::ApplyError;
 use overseer_storage::StoreError;
 use overseer_testkit::until;
@@ -104,8 +104,8 @@ async fn a_parked_event_is_replayed_once_it_can_be_applied_and_dropped_when_it_n
     publish(&bus, &mended).await;
     publish(&bus, &poison).await;
 
-    let actor = Actor::Service(house.base.service);
-    let mut parked = OwnParkedServiceClient::new(house.base.peers.to(house.base.service, &actor));
+    let control_plane = house.keyring.credential(ServiceName::ControlPlane).unwrap();
+    let mut parked = OwnParkedServiceClient::new(house.base.peers.of(control_plane).to(house.base.service));
     let listed = parked.list_own_parked(v1::ListOwnParkedRequest::default()).await.unwrap().into_inner().events;
     let ids: Vec<_> = listed.into_iter().map(|event| event.id).collect();
     assert_eq!(ids, [mended.id.to_string(), poison.id.to_string()]);

@@ -10,7 +10,7 @@ use overseer_bus::{Bus, BusError, Durable, InProcess, Incarnation, Sites, Subscr
 use overseer_contract::Event;
 use overseer_model::{EventId, EventKind, ServiceName, Stream, Timestamp};
 use overseer_runtime::{
-    ApplyError, Base, Consumer, Consumers, Health, Peers, Relay, RunError, Secret, Service, Task, consume, first_time,
+    ApplyError, Base, Consumer, Consumers, Health, Keyring, Peers, Relay, RunError, Service, Task, consume, first_time,
     run_until_stopped,
 };
 use overseer_storage::{Db, Location, Migrations, outbox, parked, state};
@@ -24,6 +24,7 @@ pub const SOON: Duration = Duration::from_secs(20);
 
 pub struct House {
     pub base: Base,
+    pub keyring: Keyring,
     _folder: TempDir,
 }
 
@@ -33,19 +34,20 @@ impl House {
         let location = Location::Sqlite { folder: folder.path().to_owned() };
         let service = ServiceName::Executor;
         let db = Db::open(&location, service, Migrations(&[])).await.unwrap();
-        let secret = Arc::new(Secret::new(b"cluster".to_vec()));
+        let keyring = keyring();
+        let own = keyring.credential(service).unwrap();
         let base = Base {
             service,
             site: "nas-1".parse().unwrap(),
             db,
             bus,
-            peers: Peers::new(secret, &HashMap::new()).unwrap(),
+            peers: Peers::new(own, &HashMap::new()).unwrap(),
             relay: Relay::default(),
             health: Health::default(),
             consumers: Consumers::default(),
             stop: CancellationToken::new(),
         };
-        Self { base, _folder: folder }
+        Self { base, keyring, _folder: folder }
     }
 
     /// Commits `event` into the outbox, and tells nobody.
@@ -159,6 +161,10 @@ impl Consumer for Counter {
         tx.commit().await?;
         Ok(())
     }
+}
+
+pub fn keyring() -> Keyring {
+    Keyring::in_memory("test".parse().unwrap()).unwrap()
 }
 
 pub fn event(key: &str) -> Event {

@@ -127,7 +127,7 @@ pub async fn keeps_all_of_a_parked_event_until_it_is_removed_or_too_old(place: &
     let found = read(&db, async |conn| parked::find(conn, one.id).await).await.unwrap();
     assert_eq!((&found.event, found.error.as_str(), found.parked_at), (&one, "broken", at(1)));
     let listed = read(&db, async |conn| parked::list(conn, &one.id.to_string(), 10).await).await;
-    assert_eq!(listed.into_iter().map(|parked| parked.event).collect::<Vec<_>>(), [other.clone()]);
+    assert_eq!(listed.into_iter().map(|parked| parked.event).collect::<Vec<_>>(), std::slice::from_ref(&other));
     assert!(write(&db, async |conn| parked::remove(conn, one.id).await).await);
     assert!(!write(&db, async |conn| parked::remove(conn, one.id).await).await);
     write(&db, async |conn| parked::prune(conn, at(5)).await).await;

@@ -6,6 +6,7 @@
 mod chain;
 mod courier;
 mod disk;
+mod holder;
 mod opening;
 mod outage;
 mod place;

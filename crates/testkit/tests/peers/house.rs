@@ -9,7 +9,8 @@ use figment::Figment;
 use figment::providers::{Format, Toml};
 use serde_json::Value;
 
-const SERVICES: [&str; 6] = [
+const SERVICES: [&str; 7] = [
+    "overseer-identity",
     "overseer-collector",
     "overseer-incident-engine",
     "overseer-control-plane",
@@ -144,17 +145,22 @@ fn arrows_point_down() {
         ("overseer-logstore", below(&[])),
         ("overseer-contract", below(&["overseer-model"])),
         ("overseer-permit", below(&["overseer-model"])),
+        ("overseer-credentials", below(&["overseer-model"])),
         ("overseer-provider-port", below(&["overseer-model"])),
         ("overseer-provider-docker", below(&["overseer-model", "overseer-provider-port"])),
         ("overseer-bus", below(&ground)),
         ("overseer-storage", below(&ground)),
-        ("overseer-runtime", below(&[ground[0], ground[1], "overseer-bus", "overseer-storage"])),
+        (
+            "overseer-runtime",
+            below(&[ground[0], ground[1], "overseer-bus", "overseer-credentials", "overseer-storage"]),
+        ),
         (
             "overseer-logs",
             below(&[
                 ground[0],
                 ground[1],
                 "overseer-bus",
+                "overseer-credentials",
                 "overseer-storage",
                 "overseer-runtime",
                 "overseer-provider-port",

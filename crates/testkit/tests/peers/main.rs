@@ -82,7 +82,7 @@ async fn postgres_services_cannot_read_each_other() {
     let mine =
         "CREATE TABLE secrets (what TEXT); INSERT INTO secrets VALUES ('mine'); SELECT what FROM collector.secrets";
     assert_eq!(Postgres::psql(&url("collector"), mine).await.unwrap(), "mine");
-    for service in ["incident_engine", "control_plane", "executor", "notifier"] {
+    for service in ["incident_engine", "control_plane", "executor", "notifier", "identity"] {
         assert_eq!(
             Postgres::psql(&url(service), "CREATE TABLE ok (n BIGINT); SELECT count(*) FROM ok").await.unwrap(),
             "0"
