@@ -6,6 +6,7 @@
 mod in_hand;
 mod reader;
 mod streams;
+mod taken;
 mod users;
 
 use std::collections::HashMap;
@@ -13,21 +14,23 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_nats::jetstream::Context;
 use async_nats::jetstream::context::{ContextBuilder, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::stream::RawMessageErrorKind;
+use async_nats::jetstream::{self, Context};
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event as Connection, ServerAddr};
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use overseer_contract::Event;
-use overseer_model::{ServiceName, Stream};
+use overseer_model::{ServiceName, Stream, Timestamp};
 use percent_encoding::percent_decode_str;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::{Bus, BusError, Durable, Incarnation, MAX_EVENT_BYTES, Subscription, check_size, wire};
+use crate::{Bus, BusError, Durable, Incarnation, MAX_EVENT_BYTES, Setback, Subscription, check_size, wire};
 use reader::Reader;
+use taken::{Found, Ledger, Taken};
 pub use users::authorization;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -91,33 +94,9 @@ struct Server {
     ack_wait: Duration,
     /// Counts the connections made; each may lead to a server that knows nothing.
     connections: watch::Receiver<u64>,
-    stored: Mutex<Stored>,
-}
-
-/// What the server said that it has stored. It acknowledges before it syncs, so a loss of power can take the end of a
-/// stream back; then its last sequence is lower than it was.
-#[derive(Default)]
-struct Stored {
-    last: HashMap<Stream, u64>,
-    /// Times that a stream went back.
-    losses: u64,
-}
-
-impl Stored {
-    fn acknowledged(&mut self, stream: Stream, sequence: u64) {
-        let last = self.last.entry(stream).or_default();
-        *last = sequence.max(*last);
-    }
-
-    /// `before` is what was stored before the server was asked for its `last` sequence.
-    fn compare(&mut self, stream: Stream, before: u64, last: u64) {
-        if last < before {
-            self.losses += 1;
-            self.last.insert(stream, last);
-        } else {
-            self.acknowledged(stream, last);
-        }
-    }
+    ledger: Mutex<Ledger>,
+    /// When each stream was created, as it was last seen.
+    lives: Mutex<HashMap<Stream, i128>>,
 }
 
 impl JetStream {
@@ -147,8 +126,15 @@ impl JetStream {
             );
         }
         let context = ContextBuilder::new().timeout(ANSWER_WITHIN).ack_timeout(ANSWER_WITHIN).build(client.clone());
-        let stored = Mutex::default();
-        let server = Server { url: shown, client, context, ack_wait, connections, stored };
+        let server = Server {
+            url: shown,
+            client,
+            context,
+            ack_wait,
+            connections,
+            ledger: Mutex::default(),
+            lives: Mutex::default(),
+        };
         // JetStream of a server that has just started answers later than the server.
         let mut wait = RETRY_FIRST;
         while let Err(error) = streams::at_start(&server.context, login.as_ref()).await {
@@ -167,8 +153,49 @@ impl Server {
         BusError::Refused { url: self.url.clone(), what: what.to_owned(), source: source.into() }
     }
 
-    fn stored(&self) -> MutexGuard<'_, Stored> {
-        self.stored.lock().unwrap_or_else(PoisonError::into_inner)
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks whether the stream still has what it acknowledged. The end of it is compared each time; what is at the place
+    /// of the last event only after a reconnection, because a server that lost something was restarted.
+    async fn compare(&self, stream: Stream, handle: &jetstream::stream::Stream) -> Result<(), Source> {
+        let info = handle.cached_info();
+        let (created, connection) = (info.created.unix_timestamp_nanos(), *self.connections.borrow());
+        let life = self.lives.lock().unwrap_or_else(PoisonError::into_inner).insert(stream, created);
+        if life.is_some_and(|life| life != created) {
+            self.ledger().forget(stream);
+        }
+        let Some(taken) = self.ledger().last(stream) else { return Ok(()) };
+        let found = if info.state.last_sequence < taken.sequence {
+            Found::BeyondTheEnd
+        } else if taken.connection == connection {
+            return Ok(());
+        } else {
+            self.at(handle, taken.sequence).await?
+        };
+        if self.ledger().compare(stream, taken, found, connection) {
+            let name = streams::name(stream);
+            metrics::counter!("overseer_bus_setbacks_total", "stream" => name).increment(1);
+            tracing::error!(
+                stream = name,
+                acknowledged = taken.sequence,
+                last = info.state.last_sequence,
+                "stream lost acknowledged events: set `sync_interval: always` in the server's jetstream section"
+            );
+        }
+        Ok(())
+    }
+
+    async fn at(&self, handle: &jetstream::stream::Stream, sequence: u64) -> Result<Found, Source> {
+        match handle.get_raw_message(sequence).await {
+            Ok(message) => {
+                let id = message.headers.get("Nats-Msg-Id").and_then(|id| id.as_str().parse().ok());
+                Ok(Found::Event(id))
+            }
+            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(Found::Nothing),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Once the connection is a new one and has had time for the answers to what was sent on it.
@@ -274,8 +301,13 @@ impl Bus for JetStream {
             () = self.server.answers_lost() => return Err(BusError::NotTaken { source: None }),
         };
         let error = match answer {
-            Ok(Ok(answer)) => {
-                self.server.stored().acknowledged(event.kind.stream(), answer.sequence);
+            Ok(Ok(stored)) => {
+                let connection = *self.server.connections.borrow();
+                let taken = Taken { sequence: stored.sequence, event: event.id, at: Timestamp::now(), connection };
+                // The answer to a repeated event is about the place of the first.
+                if !stored.duplicate {
+                    self.server.ledger().note(event.kind.stream(), taken);
+                }
                 return Ok(());
             }
             Ok(Err(error)) => error,
@@ -303,19 +335,18 @@ impl Bus for JetStream {
     async fn incarnation(&self) -> Result<Incarnation, BusError> {
         let mut lives = Vec::new();
         for stream in Stream::ALL {
-            let before = self.server.stored().last.get(&stream).copied().unwrap_or_default();
             let info = streams::ensure(&self.server.context, stream)
                 .await
                 .map_err(|source| self.server.refused("STREAM.INFO", source))?;
-            let info = info.cached_info();
-            self.server.stored().compare(stream, before, info.state.last_sequence);
-            lives.push(info.created.unix_timestamp_nanos().to_string());
-        }
-        let losses = self.server.stored().losses;
-        if losses > 0 {
-            lives.push(format!("lost{losses}"));
+            let compared = self.server.compare(stream, &info).await;
+            compared.map_err(|source| self.server.refused("STREAM.MSG.GET", source))?;
+            lives.push(info.cached_info().created.unix_timestamp_nanos().to_string());
         }
         Ok(Incarnation(lives.join("-")))
+    }
+
+    fn setback(&self) -> Option<Setback> {
+        self.server.ledger().setback()
     }
 }
 

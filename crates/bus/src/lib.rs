@@ -16,7 +16,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use overseer_contract::Event;
-use overseer_model::{EventKind, ServiceName, Site, Stream};
+use overseer_model::{EventKind, ServiceName, Site, Stream, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 pub use in_process::InProcess;
@@ -24,6 +24,9 @@ pub use jetstream::{JetStream, JetStreamOptions, Login, authorization};
 
 /// Largest event that the bus takes, headers included. Source: the default `max_payload` of NATS, 1 MiB.
 pub const MAX_EVENT_BYTES: usize = 1 << 20;
+/// How much of what it acknowledged last a bus may lose when its machine loses power. JetStream syncs every two minutes
+/// unless `sync_interval` says otherwise.
+pub const MAY_BE_LOST: Duration = Duration::from_secs(5 * 60);
 /// More than the headers of an event take, its key aside.
 const HEADERS_BYTES: usize = 512;
 
@@ -115,6 +118,15 @@ impl fmt::Display for Incarnation {
     }
 }
 
+/// The store went back: it is the same, but lost what it had taken last, as after a loss of power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setback {
+    /// Counts the setbacks that this process noticed, from 1.
+    pub number: u64,
+    /// What was published from then on may be lost and has to be published again.
+    pub since: Timestamp,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum BusError {
     #[error("no NATS server answers at `{url}`: start one with JetStream (`nats-server -js`) or correct bus.url")]
@@ -160,8 +172,13 @@ pub trait Bus: Send + Sync {
     /// What is published from now on, for live views; a slow reader misses events.
     async fn watch(&self) -> Result<BoxStream<'static, Event>, BusError>;
 
-    /// The life of the bus's store.
+    /// The life of the bus's store. Looks for a setback, too.
     async fn incarnation(&self) -> Result<Incarnation, BusError>;
+
+    /// The last setback that [`Bus::incarnation`] noticed in this process.
+    fn setback(&self) -> Option<Setback> {
+        None
+    }
 }
 
 #[async_trait]

@@ -3,14 +3,15 @@
 
 mod grpc;
 mod looks;
+mod marks;
 mod memory;
 mod publish;
+pub mod retention;
 mod store;
 mod watch;
 mod wire;
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,14 +20,13 @@ use overseer_contract::v1::inventory_service_server::InventoryServiceServer;
 use overseer_logs::LogHalf;
 use overseer_logs::archive::{Days, LogBucket, Retention};
 use overseer_logs::intake::Intake;
-use overseer_model::{Instance, Timestamp};
+use overseer_model::Instance;
 use overseer_provider_docker::DockerObserve;
 use overseer_provider_port::Observe;
 use overseer_runtime::{Base, BuildError, Dependency, Service, Task};
 use overseer_storage::Migrations;
 use serde::Deserialize;
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use crate::grpc::Inventory;
@@ -43,10 +43,6 @@ pub const MIGRATIONS: Migrations = Migrations(&[
     overseer_logs::TABLES[2],
     (104, "resource_keys", include_str!("../../../migrations/collector/0104_resource_keys.sql")),
 ]);
-
-/// How long facts, and resources that were removed, can be asked for.
-const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
-const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -132,7 +128,7 @@ async fn assemble(
         site: base.site.clone(),
         health: base.health.clone(),
     }));
-    let (stop, pruned) = (base.stop.clone(), base.stop.clone());
+    let stop = base.stop.clone();
     tasks.extend([
         Task::new("watch", async move {
             watch.run().await;
@@ -142,27 +138,8 @@ async fn assemble(
             publisher.run(stop).await;
             Ok(())
         }),
-        Task::new("prune", async move {
-            prune(store, pruned).await;
-            Ok(())
-        }),
+        overseer_runtime::retention::task(&base, retention::prune),
     ]);
     tasks.extend(log_tasks.into_iter().flatten());
     Ok(Service::new(&base, routes, tasks))
-}
-
-/// Forgets old facts, once an hour.
-async fn prune(store: Store, stop: CancellationToken) {
-    let mut every = tokio::time::interval(PRUNE_EVERY);
-    loop {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            _ = every.tick() => {
-                if let Err(error) = store.prune(Timestamp::now() - KEPT).await {
-                    tracing::warn!(error = &error as &dyn Error, "old facts could not be forgotten");
-                }
-            }
-        }
-    }
 }

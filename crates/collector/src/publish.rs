@@ -1,11 +1,12 @@
 //! Publishes the facts in their order. A commit wakes it at once; where it stands is in the store, so that nothing is
-//! left out over a crash, and a bus that lost its data is given again what it would still have kept.
+//! left out over a crash. A bus that lost its data is given again what it would still have kept, one that went back what
+//! it may have lost; and because nobody may have been there to notice that, each start begins with what was published last.
 
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use overseer_bus::{Bus, BusError};
+use overseer_bus::{Bus, BusError, MAY_BE_LOST, Setback};
 use overseer_contract::{BadEvent, Event, v1};
 use overseer_model::{Site, Stream, Timestamp};
 use overseer_runtime::Backoff;
@@ -21,8 +22,6 @@ const MOST: i64 = 500;
 const KEY: &str = "facts";
 /// How often the life of the bus is asked for, and a lost wake-up made good.
 const SWEEP: Duration = Duration::from_secs(2);
-/// How far back facts are published again at the start: a bus that acknowledges before it syncs may have lost them.
-const AGAIN_AT_START: Duration = Duration::from_secs(5 * 60);
 
 #[derive(Debug, thiserror::Error)]
 enum PublishError {
@@ -49,15 +48,21 @@ impl Publisher {
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut backoff = Backoff::default();
-        if let Err(error) = self.store.publish_again(Timestamp::now() - AGAIN_AT_START).await {
-            tracing::warn!(error = &error as &dyn Error, "facts of the last minutes are not published again");
+        let mut noticed = self.bus.setback();
+        // Before anything is published, which would hide when the last fact was.
+        while let Err(error) = self.publish_last_again().await {
+            tracing::warn!(error = &error as &dyn Error, "facts wait to be published");
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = backoff.wait() => {}
+            }
         }
         loop {
             let round = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
                 () = self.wake.notified() => self.publish_all(&stop).await,
-                _ = sweep.tick() => self.check_bus_and_publish(&stop).await,
+                _ = sweep.tick() => self.check_bus_and_publish(&mut noticed, &stop).await,
             };
             let Err(error) = round else {
                 backoff = Backoff::default();
@@ -75,12 +80,28 @@ impl Publisher {
         }
     }
 
-    async fn check_bus_and_publish(&self, stop: &CancellationToken) -> Result<(), PublishError> {
+    async fn publish_last_again(&self) -> Result<(), StoreError> {
+        match self.store.last_published().await? {
+            None => Ok(()),
+            Some(last) => self.store.publish_again(last - MAY_BE_LOST).await,
+        }
+    }
+
+    async fn check_bus_and_publish(
+        &self,
+        noticed: &mut Option<Setback>,
+        stop: &CancellationToken,
+    ) -> Result<(), PublishError> {
         let life = self.bus.incarnation().await?;
         // As far back as the bus would still have them.
         let kept = Stream::Facts.keeps().unwrap_or_default();
         if self.store.meet_bus(&life.0, Timestamp::now() - kept).await? {
             tracing::warn!("the bus lost its data; the facts of the last day are published again");
+        }
+        if let Some(setback) = self.bus.setback().filter(|setback| Some(*setback) != *noticed) {
+            self.store.publish_again(setback.since).await?;
+            *noticed = Some(setback);
+            tracing::warn!("the bus lost facts; those published last are published again");
         }
         self.publish_all(stop).await
     }
@@ -103,7 +124,7 @@ impl Publisher {
             let batch = v1::FactBatch { epoch: self.epoch.clone(), facts };
             let event = Event::new(self.site.clone(), KEY, Timestamp::now(), last.trace.clone(), &batch)?;
             self.bus.publish(&event).await?;
-            self.store.set_published(last.fact.sequence).await?;
+            self.store.set_published(last.fact.sequence, Timestamp::now()).await?;
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use overseer_runtime::Page;
 use overseer_storage::column::{from_count, from_json, from_text, to_json};
 use overseer_storage::{Conn, Db, StoreError, on, outbox, row, state};
 
+use crate::marks::Marks;
 use crate::wire;
 
 /// Time of the last engine event that was committed.
@@ -18,6 +19,7 @@ const LISTED: &str = "engine_listed";
 /// Up to which fact the bus has them, and which life of the bus that was.
 const PUBLISHED: &str = "facts_published";
 const BUS_LIFE: &str = "facts_bus_incarnation";
+const MARKS: &str = "facts_published_marks";
 
 row! {
     struct FactRow {
@@ -171,9 +173,27 @@ impl Store {
         rows.into_iter().map(Traced::try_from).collect()
     }
 
-    pub async fn set_published(&self, sequence: u64) -> Result<(), StoreError> {
+    pub async fn set_published(&self, sequence: u64, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.db.begin_write().await?;
+        let (before, mut marks) = (cursor(&mut tx.conn()).await?, marks(&mut tx.conn()).await?);
+        marks.note(before, now);
+        state::set(&mut tx.conn(), MARKS, &to_json(&marks)).await?;
         state::set(&mut tx.conn(), PUBLISHED, &sequence.to_string()).await?;
+        tx.commit().await
+    }
+
+    /// When facts were last published.
+    pub async fn last_published(&self) -> Result<Option<Timestamp>, StoreError> {
+        let mut reader = self.db.reader().await?;
+        Ok(marks(&mut reader.conn()).await?.last_at())
+    }
+
+    /// Lets the facts that were published since then be published again.
+    pub async fn publish_again(&self, since: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.db.begin_write().await?;
+        let (published, marks) = (cursor(&mut tx.conn()).await?, marks(&mut tx.conn()).await?);
+        let back = marks.before(since).map_or(published, |before| before.min(published));
+        state::set(&mut tx.conn(), PUBLISHED, &back.to_string()).await?;
         tx.commit().await
     }
 
@@ -201,23 +221,6 @@ impl Store {
         tx.commit().await?;
         Ok(known.is_some())
     }
-
-    /// Has the facts recorded since `since` published again.
-    pub async fn publish_again(&self, since: Timestamp) -> Result<(), StoreError> {
-        let mut tx = self.db.begin_write().await?;
-        step_back(&mut tx.conn(), since).await?;
-        tx.commit().await
-    }
-
-    /// Forgets facts recorded, and resources removed, before `before`.
-    pub async fn prune(&self, before: Timestamp) -> Result<(), StoreError> {
-        let mut tx = self.db.begin_write().await?;
-        on!(&mut tx.conn(), c => sqlx::query("DELETE FROM facts WHERE recorded_at < $1")
-            .bind(before.micros()).execute(c).await.map(drop))?;
-        on!(&mut tx.conn(), c => sqlx::query("DELETE FROM resources WHERE removed AND observed_at < $1")
-            .bind(before.micros()).execute(c).await.map(drop))?;
-        tx.commit().await
-    }
 }
 
 /// Moves the cursor of what is published back before the facts recorded since `since`.
@@ -233,6 +236,11 @@ async fn step_back(conn: &mut Conn<'_>, since: Timestamp) -> Result<(), StoreErr
 async fn cursor(conn: &mut Conn<'_>) -> Result<i64, StoreError> {
     let text = state::get(conn, PUBLISHED).await?.unwrap_or("0".to_owned());
     from_text(&text, "facts_published")
+}
+
+async fn marks(conn: &mut Conn<'_>) -> Result<Marks, StoreError> {
+    let text = state::get(conn, MARKS).await?;
+    text.map_or_else(|| Ok(Marks::default()), |text| from_json(&text, MARKS))
 }
 
 /// Takes the next `count` sequences; the last one before them.

@@ -14,7 +14,7 @@ mod playbook;
 mod policy;
 mod refusal;
 mod resolve;
-mod retention;
+pub mod retention;
 mod step;
 mod store;
 mod targets;

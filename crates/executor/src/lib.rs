@@ -20,7 +20,7 @@ mod platform;
 mod probe;
 mod query;
 mod record;
-mod retention;
+pub mod retention;
 mod verification;
 mod wire;
 mod work;

@@ -10,7 +10,7 @@ use overseer_contract::{BadWire, Event};
 use overseer_model::{Epoch, EventKind, Fact, Observation, ResourceKey, ResourceState, Timestamp};
 use overseer_runtime::telemetry::current_trace;
 use overseer_runtime::{ApplyError, Base, Consumer};
-use overseer_storage::Conn;
+use overseer_storage::{Conn, audit};
 use tokio::sync::Notify;
 
 use crate::detect::{self, DetectorState, Thresholds, Trouble};
@@ -34,10 +34,12 @@ impl Consumer for FactConsumer {
         let seen = store::cursor(&mut tx.conn(), epoch).await?;
         let fresh: Vec<pb::Fact> = facts.into_iter().filter(|fact| fact.sequence > seen).collect();
         let (Some(first), Some(last)) = (fresh.first(), fresh.last()) else { return Ok(()) };
-        report_gap(epoch, seen, first.sequence);
+        if let Some(missing) = gap(seen, first.sequence) {
+            report_gap(&mut tx.conn(), epoch, seen, missing).await?;
+        }
         let last = last.sequence;
         self.apply_fresh(&mut tx.conn(), understood(fresh)).await?;
-        store::save_cursor(&mut tx.conn(), epoch, last).await?;
+        store::save_cursor(&mut tx.conn(), epoch, last, Timestamp::now()).await?;
         tx.commit().await?;
         self.base.relay.wake();
         self.changed.notify_one();
@@ -60,14 +62,27 @@ fn understood(facts: Vec<pb::Fact>) -> Vec<Fact> {
     facts.into_iter().filter_map(read).collect()
 }
 
-/// A collector's sequence has no gaps. One that is seen here means that facts are lost, which is never passed over in
-/// silence. The first batch of a store may begin anywhere: older facts are kept for a week only.
-fn report_gap(epoch: Epoch, seen: u64, next: u64) {
+/// How many facts are missing between the last that was applied and the next. The first batch of a store may begin
+/// anywhere: older facts are kept for a week only.
+fn gap(seen: u64, next: u64) -> Option<u64> {
     let missing = next.saturating_sub(seen.saturating_add(1));
-    if seen > 0 && missing > 0 {
-        metrics::counter!("overseer_incident_engine_missing_facts_total").increment(missing);
-        tracing::error!(%epoch, after = seen, missing, "gap in the sequence of facts");
-    }
+    (seen > 0 && missing > 0).then_some(missing)
+}
+
+/// A collector's sequence has no gaps. One that is seen here means that facts are lost, which is never passed over in
+/// silence: the audit chain has it when the log is gone.
+async fn report_gap(conn: &mut Conn<'_>, epoch: Epoch, seen: u64, missing: u64) -> Result<(), ApplyError> {
+    metrics::counter!("overseer_incident_engine_missing_facts_total").increment(missing);
+    tracing::error!(%epoch, after = seen, missing, "gap in the sequence of facts");
+    let (object, detail) = (epoch.to_string(), format!("after {seen}, missing {missing}"));
+    let record = audit::Record {
+        at: Timestamp::now(),
+        actor: "service:incident-engine",
+        action: "facts.missing",
+        object: &object,
+        detail: &detail,
+    };
+    Ok(audit::append(conn, &record).await?)
 }
 
 impl FactConsumer {
@@ -128,4 +143,15 @@ async fn end_removed(conn: &mut Conn<'_>, fact: &Fact) -> Result<(), ApplyError>
     let moment = Moment { at: fact.observed_at, kind: MomentKind::Removed, evidence: vec![fact.id] };
     store::save(&mut *conn, &next, &[moment], stored.trace.as_ref()).await?;
     wire::announce(conn, &next, stored.trace, now, &wire::resolved(&next)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::gap;
+
+    #[test]
+    fn only_a_jump_in_a_sequence_that_was_begun_is_a_gap() {
+        assert_eq!([gap(0, 1), gap(0, 90), gap(5, 6), gap(5, 3)], [None; 4]);
+        assert_eq!((gap(5, 7), gap(1, 101)), (Some(1), Some(99)));
+    }
 }

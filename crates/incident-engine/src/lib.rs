@@ -8,6 +8,7 @@ mod incident;
 mod narrate;
 mod outcomes;
 mod quiet;
+pub mod retention;
 mod store;
 mod wire;
 
@@ -26,6 +27,7 @@ use tonic::service::Routes;
 pub const MIGRATIONS: Migrations = Migrations(&[
     (100, "incidents", include_str!("../../../migrations/incident-engine/0100_incidents.sql")),
     (101, "detector_states", include_str!("../../../migrations/incident-engine/0101_detector_states.sql")),
+    (102, "fact_cursor_updated", include_str!("../../../migrations/incident-engine/0102_fact_cursor_updated.sql")),
 ]);
 
 #[derive(Clone, Debug, Deserialize)]
@@ -62,6 +64,7 @@ pub async fn build(base: Base, config: IncidentEngineConfig) -> Result<Service, 
         consume(&base, durable(Stream::Facts, facts::KINDS), Arc::new(facts)).await?,
         consume(&base, durable(Stream::Events, outcomes::KINDS), Arc::new(outcomes)).await?,
         quiet::task(base.clone(), Duration::from_secs(config.quiet_s.into()), changed),
+        overseer_runtime::retention::task(&base, retention::prune),
     ];
     let routes = Routes::new(IncidentServiceServer::new(grpc::Incidents { db: base.db.clone() }));
     Ok(Service::new(&base, routes, tasks))

@@ -237,9 +237,10 @@ pub async fn cursor(conn: &mut Conn<'_>, epoch: Epoch) -> Result<u64, StoreError
     Ok(last.and_then(|last| u64::try_from(last).ok()).unwrap_or(0))
 }
 
-pub async fn save_cursor(conn: &mut Conn<'_>, epoch: Epoch, sequence: u64) -> Result<(), StoreError> {
+pub async fn save_cursor(conn: &mut Conn<'_>, epoch: Epoch, sequence: u64, now: Timestamp) -> Result<(), StoreError> {
     on!(conn, c => sqlx::query(
-        "INSERT INTO fact_cursor (epoch, sequence) VALUES ($1, $2) ON CONFLICT (epoch) DO UPDATE SET sequence = $2")
-        .bind(epoch.to_string()).bind(i64::try_from(sequence).unwrap_or(i64::MAX)).execute(c).await.map(drop))?;
+        "INSERT INTO fact_cursor (epoch, sequence, updated_at) VALUES ($1, $2, $3) \
+         ON CONFLICT (epoch) DO UPDATE SET sequence = $2, updated_at = $3")
+        .bind(epoch.to_string()).bind(i64::try_from(sequence).unwrap_or(i64::MAX)).bind(now.micros()).execute(c).await.map(drop))?;
     Ok(())
 }

@@ -13,21 +13,19 @@ mod config;
 mod delivery;
 mod notice;
 mod outbound;
+pub mod retention;
 mod sender;
 mod sign;
 mod store;
 mod wire;
 
-use std::error::Error;
 use std::sync::Arc;
-use std::time::Duration;
 
 use overseer_bus::{Durable, Sites};
 use overseer_contract::v1::delivery_service_server::DeliveryServiceServer;
 use overseer_model::{Stream, Timestamp};
 use overseer_runtime::{Base, BuildError, Service, Task, consume};
 use overseer_storage::{Db, Migrations, StoreError};
-use tokio_util::sync::CancellationToken;
 
 use crate::apply::Notify;
 use crate::wire::Deliveries;
@@ -38,9 +36,6 @@ pub use outbound::{Reach, WebhookUrl};
 /// The service's own tables.
 pub const MIGRATIONS: Migrations =
     Migrations(&[(100, "notifier", include_str!("../../../migrations/notifier/0100_notifier.sql"))]);
-
-/// How long settled deliveries can be listed.
-const KEEP: Duration = Duration::from_secs(90 * 24 * 3600);
 
 /// # Errors
 /// When the configuration does not fit, or the store or the bus cannot be used.
@@ -63,11 +58,7 @@ pub async fn build(base: Base, config: NotifierConfig) -> Result<Service, BuildE
     }
     let durable = Durable { service: base.service, stream: Stream::Events, kinds: notice::TOLD, sites: Sites::Every };
     tasks.push(consume(&base, durable, Arc::new(Notify { db: base.db.clone(), desks })).await?);
-    let (db, stop) = (base.db.clone(), base.stop.clone());
-    tasks.push(Task::new("history", async move {
-        forget(db, stop).await;
-        Ok(())
-    }));
+    tasks.push(overseer_runtime::retention::task(&base, retention::prune));
     let routes = tonic::service::Routes::new(DeliveryServiceServer::new(Deliveries { db: base.db.clone() }));
     Ok(Service::new(&base, routes, tasks))
 }
@@ -77,25 +68,4 @@ async fn abandon_undeclared(db: &Db, declared: &[&str]) -> Result<(), StoreError
     let why = "this receiver is not declared any more";
     store::abandon(&mut tx.conn(), declared, why, Timestamp::now()).await?;
     tx.commit().await
-}
-
-/// Deletes once an hour what is older than is kept.
-async fn forget(db: Db, stop: CancellationToken) {
-    let mut hourly = tokio::time::interval(Duration::from_secs(3600));
-    loop {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            _ = hourly.tick() => {
-                let pruned = async {
-                    let mut tx = db.begin_write().await?;
-                    store::prune(&mut tx.conn(), Timestamp::now() - KEEP).await?;
-                    tx.commit().await
-                };
-                if let Err(error) = pruned.await {
-                    tracing::warn!(error = &error as &dyn Error, "old deliveries could not be forgotten");
-                }
-            }
-        }
-    }
 }

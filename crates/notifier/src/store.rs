@@ -121,13 +121,6 @@ pub async fn abandon(conn: &mut Conn<'_>, declared: &[&str], why: &str, now: Tim
     Ok(())
 }
 
-/// Forgets what was settled before `before`.
-pub async fn prune(conn: &mut Conn<'_>, before: Timestamp) -> Result<(), StoreError> {
-    on!(conn, c => sqlx::query("DELETE FROM delivery WHERE settled_at < $1")
-        .bind(before.micros()).execute(c).await.map(drop))?;
-    Ok(())
-}
-
 /// `state`, `due_at`, `settled_at`.
 const fn columns(state: State) -> (&'static str, Option<i64>, Option<i64>) {
     match state {

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use overseer_contract::v1::own_parked_service_server::{OwnParkedService, OwnParkedServiceServer};
 use overseer_contract::{to_timestamp, v1};
-use overseer_model::{EventId, EventKind, ServiceName};
-use overseer_storage::{Db, StoreError, parked};
+use overseer_model::{EventId, EventKind, ServiceName, Timestamp};
+use overseer_storage::{Db, StoreError, inbox, parked};
 use tonic::{Request, Response, Status};
 
 use crate::{Code, Consumer, Page, Problem};
@@ -40,12 +40,25 @@ impl OwnParked {
         OwnParkedServiceServer::new(self)
     }
 
+    /// Not applied either when the bus delivers it again, as it does after a loss or a start.
+    async fn drop_for_good(&self, id: EventId) -> Result<bool, StoreError> {
+        let mut tx = self.db.begin_write().await?;
+        inbox::see(&mut tx.conn(), id, Timestamp::now()).await?;
+        tx.commit().await?;
+        self.remove(id).await
+    }
+
     async fn remove(&self, id: EventId) -> Result<bool, StoreError> {
         let mut tx = self.db.begin_write().await?;
         let removed = parked::remove(&mut tx.conn(), id).await?;
         tx.commit().await?;
         report(self.service, &self.db).await;
         Ok(removed)
+    }
+
+    async fn is_parked(&self, id: EventId) -> Result<bool, StoreError> {
+        let mut reader = self.db.reader().await?;
+        Ok(parked::find(&mut reader.conn(), id).await?.is_some())
     }
 
     async fn replay(&self, id: EventId) -> Result<(), Problem> {
@@ -122,7 +135,11 @@ impl OwnParkedService for OwnParked {
         &self,
         request: Request<v1::DropOwnParkedRequest>,
     ) -> Result<Response<v1::DropOwnParkedResponse>, Status> {
-        let removed = self.remove(id_of(&request.into_inner().id)?).await.map_err(Problem::from)?;
+        let id = id_of(&request.into_inner().id)?;
+        if !self.is_parked(id).await.map_err(Problem::from)? {
+            return Err(unknown().into());
+        }
+        let removed = self.drop_for_good(id).await.map_err(Problem::from)?;
         if removed { Ok(Response::new(v1::DropOwnParkedResponse {})) } else { Err(unknown().into()) }
     }
 }

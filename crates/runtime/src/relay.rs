@@ -7,17 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
-use overseer_bus::{Bus, BusError};
+use overseer_bus::{Bus, BusError, MAY_BE_LOST, Setback};
 use overseer_contract::Event;
 use overseer_model::Timestamp;
+use overseer_storage::outbox::Again;
 use overseer_storage::{Db, StoreError, outbox, state};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::retention::OUTBOX_KEPT;
+
 const SWEEP: Duration = Duration::from_secs(2);
-/// What was sent so shortly before a start is sent again: a bus that acknowledges before it syncs may have lost it, with
-/// nobody there to notice. Who had it already knows it by its id.
-const AGAIN_AT_START: Duration = Duration::from_secs(5 * 60);
 /// Events on their way at once.
 const IN_FLIGHT: usize = 256;
 /// Waiting events that are read at once.
@@ -39,7 +39,16 @@ impl Relay {
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut sending = FuturesUnordered::new();
         let mut keys = Keys::default();
-        report(send_recent_again(&db, Timestamp::now() - AGAIN_AT_START).await);
+        let mut setback = bus.setback();
+        // Before anything is sent, which would hide when the last event was.
+        while let Err(error) = send_last_again(&db).await {
+            report(Err(error));
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                _ = sweep.tick() => {}
+            }
+        }
         loop {
             tokio::select! {
                 biased;
@@ -58,7 +67,7 @@ impl Relay {
                 }
                 _ = sweep.tick() => {
                     keys.resting.clear();
-                    report(check_bus(&db, bus.as_ref()).await);
+                    report(check_bus(&db, bus.as_ref(), &mut setback).await);
                 }
                 () = self.0.notified() => {}
             }
@@ -137,30 +146,43 @@ async fn mark(db: &Db, sent: &[Event]) -> Result<(), StoreError> {
     tx.commit().await
 }
 
-async fn send_recent_again(db: &Db, since: Timestamp) -> Result<(), StoreError> {
+/// What was sent shortly before the last sending of the life before.
+async fn send_last_again(db: &Db) -> Result<(), StoreError> {
     let mut tx = db.begin_write().await?;
-    let events = outbox::send_again_since(&mut tx.conn(), since).await?;
+    let Some(last) = outbox::last_sent(&mut tx.conn()).await? else { return Ok(()) };
+    let again = outbox::send_again(&mut tx.conn(), Again::SentSince(last - MAY_BE_LOST), remembered()).await?;
     tx.commit().await?;
-    if events > 0 {
-        tracing::info!(events, "events of the last minutes are sent again");
-    }
+    tracing::debug!(events = again, "events sent last are sent again");
     Ok(())
 }
 
-/// Puts everything back into the queue when the bus is not the one that took it.
-async fn check_bus(db: &Db, bus: &dyn Bus) -> Result<(), StoreError> {
+/// Consumers recognize what was first sent since then.
+fn remembered() -> Timestamp {
+    Timestamp::now() - OUTBOX_KEPT
+}
+
+/// Puts back into the queue what the bus does not have any more: everything when it is another one, and what it took
+/// last when it went back.
+async fn check_bus(db: &Db, bus: &dyn Bus, noticed: &mut Option<Setback>) -> Result<(), StoreError> {
     let Ok(life) = bus.incarnation().await else { return Ok(()) };
     let mut tx = db.begin_write().await?;
     let known = state::get(&mut tx.conn(), BUS_LIFE).await?;
-    if known.as_deref() == Some(&life.0) {
-        return Ok(());
-    }
-    if known.is_some() {
-        let again = outbox::send_again(&mut tx.conn()).await?;
-        tracing::warn!(events = again, "the bus lost its data; the outbox is sent again");
-    }
+    let setback = bus.setback().filter(|setback| Some(*setback) != *noticed);
+    let again = match (known.as_deref(), setback) {
+        (Some(known), _) if known != life.0 => Again::All,
+        (_, Some(setback)) => Again::SentSince(setback.since),
+        (Some(_), None) => return Ok(()),
+        (None, None) => {
+            state::set(&mut tx.conn(), BUS_LIFE, &life.0).await?;
+            return tx.commit().await;
+        }
+    };
+    let events = outbox::send_again(&mut tx.conn(), again, remembered()).await?;
     state::set(&mut tx.conn(), BUS_LIFE, &life.0).await?;
-    tx.commit().await
+    tx.commit().await?;
+    *noticed = setback.or(*noticed);
+    tracing::warn!(events, ?again, "the bus lost events; the outbox is sent again");
+    Ok(())
 }
 
 fn report(result: Result<(), StoreError>) {

@@ -7,6 +7,7 @@ const COMMON: &[(i64, &str, &str)] = &[
     (1, "courier", include_str!("../../../migrations/common/0001_courier.sql")),
     (2, "parked", include_str!("../../../migrations/common/0002_parked.sql")),
     (3, "holder", include_str!("../../../migrations/common/0003_holder.sql")),
+    (4, "first_relayed", include_str!("../../../migrations/common/0004_first_relayed.sql")),
 ];
 
 /// A service's own migrations: version (from 100), name, SQL.

@@ -59,38 +59,54 @@ pub async fn waiting(conn: &mut Conn<'_>, after: Option<EventId>, most: i64) -> 
 /// When the database refuses.
 pub async fn mark_relayed(conn: &mut Conn<'_>, events: &[Event], now: Timestamp) -> Result<(), StoreError> {
     for event in events {
-        on!(&mut *conn, c => sqlx::query("UPDATE outbox SET relayed_at = $1 WHERE id = $2")
+        on!(&mut *conn, c => sqlx::query(
+            "UPDATE outbox SET relayed_at = $1, first_relayed_at = COALESCE(first_relayed_at, $1) WHERE id = $2")
             .bind(now.micros()).bind(event.id.to_string()).execute(c).await.map(drop))?;
     }
     Ok(())
 }
 
-/// Everything that is still kept waits again: the bus lost its data.
+/// Which of the sent events are sent once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// The bus lost everything.
+    All,
+    /// The bus may have lost what it took from then on.
+    SentSince(Timestamp),
+}
+
+/// Lets sent events wait again. Those first sent before `remembered` stay sent: their consumers may have forgotten that
+/// they applied them.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn send_again(conn: &mut Conn<'_>) -> Result<u64, StoreError> {
-    let rows = on!(conn, c => sqlx::query("UPDATE outbox SET relayed_at = NULL WHERE relayed_at IS NOT NULL")
-        .execute(c).await.map(|done| done.rows_affected()))?;
+pub async fn send_again(conn: &mut Conn<'_>, which: Again, remembered: Timestamp) -> Result<u64, StoreError> {
+    let since = match which {
+        Again::All => i64::MIN,
+        Again::SentSince(since) => since.micros(),
+    };
+    let rows = on!(conn, c => sqlx::query(
+        "UPDATE outbox SET relayed_at = NULL WHERE relayed_at >= $1 AND first_relayed_at >= $2")
+        .bind(since).bind(remembered.micros()).execute(c).await.map(|done| done.rows_affected()))?;
     Ok(rows)
 }
 
-/// What was sent since `since` waits again: the bus may have acknowledged it before it was safe.
+/// When the last event was sent.
 ///
 /// # Errors
-/// When the database refuses.
-pub async fn send_again_since(conn: &mut Conn<'_>, since: Timestamp) -> Result<u64, StoreError> {
-    let rows = on!(conn, c => sqlx::query("UPDATE outbox SET relayed_at = NULL WHERE relayed_at >= $1")
-        .bind(since.micros()).execute(c).await.map(|done| done.rows_affected()))?;
-    Ok(rows)
+/// When the database does not answer.
+pub async fn last_sent(conn: &mut Conn<'_>) -> Result<Option<Timestamp>, StoreError> {
+    let at: Option<i64> = on!(conn, c => sqlx::query_scalar(
+        "SELECT MAX(relayed_at) FROM outbox WHERE relayed_at IS NOT NULL").fetch_one(c).await)?;
+    Ok(at.map(Timestamp::from_micros))
 }
 
-/// Forgets what was sent before `before`.
+/// Forgets what was first sent before `before`.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn prune(conn: &mut Conn<'_>, before: Timestamp) -> Result<(), StoreError> {
-    on!(conn, c => sqlx::query("DELETE FROM outbox WHERE relayed_at < $1")
+    on!(conn, c => sqlx::query("DELETE FROM outbox WHERE first_relayed_at < $1 AND relayed_at IS NOT NULL")
         .bind(before.micros()).execute(c).await.map(drop))?;
     Ok(())
 }

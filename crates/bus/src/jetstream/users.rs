@@ -1,5 +1,5 @@
 //! NATS users: one per service, who may publish the kinds of event that are the service's own, read its own durables,
-//! and nothing else. Printed as a configuration of `nats-server`.
+//! look back into the streams that they write, and nothing else. Printed as a configuration of `nats-server`.
 //!
 //! What the server cannot tell apart: a durable may be made with any filter of its stream, and any service may create a
 //! stream that is missing; only the keeper may change one.
@@ -50,6 +50,10 @@ fn own_subjects(service: ServiceName, site: &Site) -> impl Iterator<Item = Strin
     own.map(move |kind| subject_of(*kind, &site))
 }
 
+fn writes(service: ServiceName, stream: Stream) -> bool {
+    EventKind::ALL.iter().any(|kind| kind.publisher() == service && kind.stream() == stream)
+}
+
 fn may_publish(service: ServiceName, site: &Site) -> Vec<String> {
     let mut subjects: Vec<_> = own_subjects(service, site).collect();
     for stream in Stream::ALL.map(streams::name) {
@@ -58,6 +62,9 @@ fn may_publish(service: ServiceName, site: &Site) -> Vec<String> {
             subjects.push(format!("$JS.API.STREAM.UPDATE.{stream}"));
         }
     }
+    // Whether the stream still has what it acknowledged.
+    let written = Stream::ALL.into_iter().filter(|stream| writes(service, *stream));
+    subjects.extend(written.map(|stream| format!("$JS.API.STREAM.MSG.GET.{}", streams::name(stream))));
     for durable in durables(service, site) {
         let (stream, name) = (streams::name(durable.stream), durable.name());
         let requests = ["CREATE", "INFO", "RESET", "MSG.NEXT"];
@@ -126,10 +133,14 @@ mod tests {
     }
 
     #[test]
-    fn nobody_may_delete_purge_or_read_a_stream_past_its_durables() {
+    fn nobody_may_delete_or_purge_and_only_who_writes_a_stream_reads_past_its_durables() {
         let site = "home".parse().unwrap();
         for service in ServiceName::ALL {
             for subject in may_publish(service, &site) {
+                let mut own = Stream::ALL.into_iter().filter(|stream| writes(service, *stream)).map(streams::name);
+                if own.any(|stream| subject == format!("$JS.API.STREAM.MSG.GET.{stream}")) {
+                    continue;
+                }
                 for forbidden in ["DELETE", "PURGE", "STREAM.MSG", "DIRECT", "RESTORE", "SNAPSHOT", "$JS.API.>"] {
                     assert!(!subject.contains(forbidden), "{service}: {subject}");
                 }

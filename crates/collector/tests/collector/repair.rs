@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
-use overseer_bus::{Bus, BusError, Durable, InProcess, Incarnation, Subscription};
+use overseer_bus::{Bus, BusError, Durable, InProcess, Incarnation, Setback, Subscription};
 use overseer_contract::{Event, v1};
 use overseer_model::{
     Digest, EventKind, Fingerprint, Health, Instance, Observation, Provider, ResourceRef, ResourceState, RestartRule,
@@ -101,6 +101,7 @@ fn running(id: &str) -> Snapshot {
 struct LossyBus {
     inner: InProcess,
     life: Mutex<String>,
+    setback: Mutex<Option<Setback>>,
     away: Mutex<bool>,
     taken: Mutex<Vec<(u64, Observation)>>,
 }
@@ -130,6 +131,9 @@ impl Bus for LossyBus {
         }
         Ok(Incarnation(self.life.lock().unwrap().clone()))
     }
+    fn setback(&self) -> Option<Setback> {
+        *self.setback.lock().unwrap()
+    }
 }
 
 impl LossyBus {
@@ -137,6 +141,7 @@ impl LossyBus {
         Arc::new(Self {
             inner: InProcess::new(),
             life: Mutex::new("first".into()),
+            setback: Mutex::default(),
             away: Mutex::new(false),
             taken: Mutex::default(),
         })
@@ -199,5 +204,23 @@ async fn a_bus_that_was_away_or_lost_its_data_gets_every_fact() {
     bus.until_taken(&[(1, RUNS), (2, GONE)]).await;
     "second".clone_into(&mut bus.life.lock().unwrap());
     bus.until_taken(&[(1, RUNS), (2, GONE), (1, RUNS), (2, GONE)]).await;
+    stop.cancel();
+}
+
+#[tokio::test]
+async fn a_bus_that_went_back_gets_the_last_facts_again_and_so_does_any_bus_at_a_start() {
+    let (folder, platform, bus) = (tempfile::tempdir().unwrap(), Platform::default(), LossyBus::new());
+    platform.with(|state| state.there = vec![running("c1")]);
+    let stop = start(&folder, &platform, bus.clone()).await;
+    bus.until_taken(&[(1, RUNS)]).await;
+    *bus.setback.lock().unwrap() = Some(Setback { number: 1, since: Timestamp::now() - Duration::from_secs(300) });
+    bus.until_taken(&[(1, RUNS), (1, RUNS)]).await;
+    stop.cancel();
+
+    // Nobody was there to notice what happened to the bus meanwhile.
+    let later = LossyBus::new();
+    let stop = start(&folder, &platform, later.clone()).await;
+    platform.with(|state| state.there.clear());
+    later.until_taken(&[(1, RUNS), (2, GONE)]).await;
     stop.cancel();
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use overseer_bus::{Bus, BusError, Durable, InProcess, Incarnation, Sites, Subscription};
+use overseer_bus::{Bus, BusError, Durable, InProcess, Incarnation, Setback, Sites, Subscription};
 use overseer_contract::Event;
 use overseer_model::{EventId, EventKind, ServiceName, Stream, Timestamp};
 use overseer_runtime::{
@@ -184,6 +184,7 @@ pub fn event(key: &str) -> Event {
 pub struct Moody {
     pub inner: InProcess,
     pub life: Mutex<String>,
+    pub setback: Mutex<Option<Setback>>,
     /// Keys of which every event is refused at once.
     pub refused: Vec<&'static str>,
     /// Keys of which no event is ever answered.
@@ -221,5 +222,8 @@ impl Bus for Moody {
     }
     async fn incarnation(&self) -> Result<Incarnation, BusError> {
         Ok(Incarnation(self.life.lock().unwrap().clone()))
+    }
+    fn setback(&self) -> Option<Setback> {
+        *self.setback.lock().unwrap()
     }
 }

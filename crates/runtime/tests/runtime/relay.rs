@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use overseer_bus::{InProcess, MAX_EVENT_BYTES};
+use overseer_bus::{InProcess, MAX_EVENT_BYTES, MAY_BE_LOST, Setback};
 use overseer_model::Timestamp;
 use overseer_testkit::until;
 
@@ -23,14 +23,15 @@ async fn sends_what_was_committed_before_it_started_and_what_nobody_told_it_of()
 }
 
 #[tokio::test]
-async fn sends_again_at_its_start_what_was_sent_shortly_before() {
+async fn sends_again_at_its_start_what_was_sent_last_however_long_ago_that_was() {
     let bus = Arc::new(Moody::default());
     let house = House::new(bus.clone()).await;
     let (old, recent) = (event("old"), event("recent"));
     house.commit(&[old.clone(), recent.clone()]).await;
+    // The whole machine was without power for an hour since.
     let minutes = |ago: u64| Timestamp::now() - Duration::from_secs(60 * ago);
-    house.sent(&old, minutes(6)).await;
-    house.sent(&recent, minutes(4)).await;
+    house.sent(&old, minutes(66)).await;
+    house.sent(&recent, minutes(60)).await;
     let _running = house.run(Counter::new(&house), vec![]).await;
     effect(&house, "recent").await;
     until("all is marked as sent", SOON, async || (house.waiting().await == 0).then_some(())).await;
@@ -114,6 +115,31 @@ async fn sends_everything_again_to_a_bus_that_lost_its_data_and_nothing_happens_
     .await;
     assert_eq!(events.each_ref().map(|event| counter.deliveries(event.id)), [2, 2, 2]);
     assert_eq!((house.effects("a").await, house.effects("b").await), (2, 1));
+}
+
+#[tokio::test]
+async fn sends_again_what_a_bus_that_went_back_may_have_lost() {
+    let bus = Arc::new(Moody::default());
+    let house = House::new(bus.clone()).await;
+    let (old, new) = (event("old"), event("new"));
+    house.commit(&[old.clone(), new.clone()]).await;
+    let now = Timestamp::now();
+    house.sent(&old, now - MAY_BE_LOST - MAY_BE_LOST).await;
+    house.sent(&new, now).await;
+    // The start sends what was sent last before it.
+    let counter = Counter::new(&house);
+    let _running = house.run(counter.clone(), vec![]).await;
+    effect(&house, "new").await;
+    until("it is marked", SOON, async || (house.waiting().await == 0).then_some(())).await;
+    assert_eq!((counter.deliveries(old.id), counter.deliveries(new.id)), (0, 1));
+
+    *bus.setback.lock().unwrap() = Some(Setback { number: 1, since: now - MAY_BE_LOST });
+    until("it is sent again", SOON, async || (counter.deliveries(new.id) == 2).then_some(())).await;
+    *bus.setback.lock().unwrap() = Some(Setback { number: 2, since: now - 3 * MAY_BE_LOST });
+    until("all of it is sent again", SOON, async || (counter.deliveries(old.id) == 1).then_some(())).await;
+    until("it is marked", SOON, async || (house.waiting().await == 0).then_some(())).await;
+    assert_eq!((house.effects("old").await, house.effects("new").await), (1, 1));
+    assert_eq!(counter.deliveries(new.id), 3, "each setback once");
 }
 
 async fn effect(house: &House, key: &str) {

@@ -2,6 +2,7 @@
 
 use overseer_contract::Event;
 use overseer_storage::inbox::Sight;
+use overseer_storage::outbox::Again;
 use overseer_storage::{Db, audit, inbox, outbox, parked};
 
 use crate::place::{Place, at, event, read, write};
@@ -51,19 +52,49 @@ pub async fn gives_an_event_until_it_was_sent_and_all_again_when_asked(place: &P
     put(&db, &events).await;
     write(&db, async |conn| outbox::mark_relayed(conn, &events[..2], at(1)).await).await;
     assert_eq!(waiting(&db).await, events[2..]);
-    assert_eq!(write(&db, async |conn| outbox::send_again(conn).await).await, 2, "only what was sent");
+    assert_eq!(
+        write(&db, async |conn| outbox::send_again(conn, Again::All, at(0)).await).await,
+        2,
+        "only what was sent"
+    );
     assert_eq!(waiting(&db).await, events);
 }
 
-pub async fn forgets_sent_events_and_keeps_waiting_ones(place: &Place) {
+pub async fn sends_again_what_was_sent_since_and_nothing_that_consumers_may_have_forgotten(place: &Place) {
     let db = place.open().await;
-    let [early, late, never] = ["a", "b", "c"].map(event);
-    put(&db, &[early.clone(), late.clone(), never.clone()]).await;
-    write(&db, async |conn| outbox::mark_relayed(conn, &[early], at(1)).await).await;
-    write(&db, async |conn| outbox::mark_relayed(conn, std::slice::from_ref(&late), at(2)).await).await;
+    let events = ["a", "b", "c"].map(event);
+    put(&db, &events).await;
+    for (second, event) in (1..).zip(&events) {
+        write(&db, async |conn| outbox::mark_relayed(conn, std::slice::from_ref(event), at(second)).await).await;
+    }
+    assert_eq!(read(&db, async |conn| outbox::last_sent(conn).await).await, Some(at(3)));
+    let again = |which, remembered| {
+        let db = db.clone();
+        async move { write(&db, async |conn| outbox::send_again(conn, which, remembered).await).await }
+    };
+    assert_eq!(again(Again::SentSince(at(2)), at(0)).await, 2);
+    assert_eq!(waiting(&db).await, events[1..]);
+    write(&db, async |conn| outbox::mark_relayed(conn, &events[1..], at(9)).await).await;
+    // Sent at 9 once more, but first at 2 and 3.
+    assert_eq!(again(Again::All, at(3)).await, 1);
+    assert_eq!(waiting(&db).await, events[2..]);
+}
+
+pub async fn forgets_sent_events_by_their_first_sending_and_keeps_waiting_ones(place: &Place) {
+    let db = place.open().await;
+    let [early, late, again, never] = ["a", "b", "c", "d"].map(event);
+    put(&db, &[early.clone(), late.clone(), again.clone(), never.clone()]).await;
+    let mark = async |events: &[Event], second| {
+        write(&db, async |conn| outbox::mark_relayed(conn, events, at(second)).await).await;
+    };
+    mark(&[early.clone(), again.clone()], 1).await;
+    mark(std::slice::from_ref(&late), 2).await;
+    write(&db, async |conn| outbox::send_again(conn, Again::SentSince(at(1)), at(0)).await).await;
+    mark(&[early, late.clone()], 3).await;
     write(&db, async |conn| outbox::prune(conn, at(2)).await).await;
-    write(&db, async |conn| outbox::send_again(conn).await).await;
-    assert_eq!(waiting(&db).await, [late, never]);
+    // Sending it again made the first no younger.
+    write(&db, async |conn| outbox::send_again(conn, Again::All, at(0)).await).await;
+    assert_eq!(waiting(&db).await, [late, again, never]);
 }
 
 pub async fn sees_an_event_first_once(place: &Place) {
@@ -134,17 +165,6 @@ pub async fn keeps_all_of_a_parked_event_until_it_is_removed_or_too_old(place: &
     assert_eq!(read(&db, async |conn| parked::count(conn).await).await, 1);
     write(&db, async |conn| parked::prune(conn, at(6)).await).await;
     assert_eq!(read(&db, async |conn| parked::count(conn).await).await, 0);
-}
-
-pub async fn sends_again_what_was_sent_since(place: &Place) {
-    let db = place.open().await;
-    let [old, recent] = ["a", "b"].map(event);
-    for (event, sent) in [(&old, at(1)), (&recent, at(10))] {
-        write(&db, async |conn| outbox::put(conn, event).await).await;
-        write(&db, async |conn| outbox::mark_relayed(conn, std::slice::from_ref(event), sent).await).await;
-    }
-    assert_eq!(write(&db, async |conn| outbox::send_again_since(conn, at(10)).await).await, 1);
-    assert_eq!(waiting(&db).await, [recent]);
 }
 
 pub async fn replaces_nul_in_text(place: &Place) {

@@ -10,6 +10,7 @@ mod holder;
 mod opening;
 mod outage;
 mod place;
+mod power;
 
 macro_rules! contract {
     ($open:path; $($module:ident::$case:ident)*) => {$(
@@ -30,13 +31,13 @@ macro_rules! storage_contract {
             courier::keeps_no_event_of_a_transaction_that_was_rolled_back
             courier::gives_events_back_exactly_and_in_the_order_of_their_making
             courier::gives_an_event_until_it_was_sent_and_all_again_when_asked
-            courier::forgets_sent_events_and_keeps_waiting_ones
+            courier::sends_again_what_was_sent_since_and_nothing_that_consumers_may_have_forgotten
+            courier::forgets_sent_events_by_their_first_sending_and_keeps_waiting_ones
             courier::sees_an_event_first_once
             courier::sees_an_event_first_again_when_applying_it_failed
             courier::only_one_of_many_sees_an_event_first
             courier::forgets_what_was_seen_long_ago
             courier::keeps_all_of_a_parked_event_until_it_is_removed_or_too_old
-            courier::sends_again_what_was_sent_since
             courier::counts_each_event_that_was_put_aside_once
             courier::replaces_nul_in_text
             chain::orders_concurrent_writers_and_checks_out_meanwhile

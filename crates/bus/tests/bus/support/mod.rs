@@ -190,6 +190,11 @@ impl Running {
         until(&what, SOON, async || (seen(&self.recorder).len() >= wanted.len()).then_some(())).await;
         assert_eq!(seen(&self.recorder), wanted);
     }
+    /// Waits until the last new delivery is this one; repeated ones are the bus's habit.
+    pub async fn saw_last(&self, wanted: &str) {
+        let last = || seen(&self.recorder).pop();
+        until(wanted, SOON, async || (last().as_deref() == Some(wanted)).then_some(())).await;
+    }
     pub async fn stop(self) {
         self.stop.cancel();
         tokio::time::timeout(SOON, self.task).await.expect("the run ends when stopped").unwrap().unwrap();

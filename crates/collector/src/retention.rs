@@ -1,0 +1,23 @@
+//! How long facts, and resources that were removed, can be asked for. Declared log files are kept until somebody removes
+//! them; what is counted of logs goes when its month is summarized.
+
+use std::time::Duration;
+
+use overseer_model::Timestamp;
+use overseer_storage::{Db, StoreError, on};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+pub const FACTS_KEPT: Duration = DAY.saturating_mul(7);
+
+/// # Errors
+/// When the database refuses.
+pub async fn prune(db: Db, now: Timestamp) -> Result<(), StoreError> {
+    let before = (now - FACTS_KEPT).micros();
+    let mut tx = db.begin_write().await?;
+    for statement in
+        ["DELETE FROM facts WHERE recorded_at < $1", "DELETE FROM resources WHERE removed AND observed_at < $1"]
+    {
+        on!(&mut tx.conn(), c => sqlx::query(statement).bind(before).execute(c).await.map(drop))?;
+    }
+    tx.commit().await
+}
