@@ -36,9 +36,9 @@ const MOST: i64 = 500;
 /// What happened longer ago is counted, but is no news.
 const NEWS: Duration = Duration::from_secs(24 * 3600);
 /// How long minutes are kept.
-const MINUTES_KEPT: Duration = Duration::from_secs(48 * 3600);
+pub(super) const MINUTES_KEPT: Duration = Duration::from_secs(48 * 3600);
 /// How long a signature is known that nobody logs.
-const SIGNATURES_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
+pub(super) const SIGNATURES_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 const TIDY_EVERY: Duration = Duration::from_secs(3600);
 /// Signatures of one workload that are counted one by one.
 const OF_A_WORKLOAD: usize = 4_096;

@@ -19,7 +19,7 @@ use crate::archive::{Archive, ArchiveError};
 use crate::inventory::Inventory;
 
 /// How long summaries are kept.
-const SUMMARIES_KEPT: Duration = Duration::from_secs(366 * 24 * 3600);
+pub(super) const SUMMARIES_KEPT: Duration = Duration::from_secs(366 * 24 * 3600);
 
 #[derive(Debug, thiserror::Error)]
 pub enum RetireError {
