@@ -39,6 +39,7 @@ use tonic::service::Routes;
 pub const MIGRATIONS: Migrations = Migrations(&[
     (100, "plans", include_str!("../../../migrations/control-plane/0100_plans.sql")),
     (101, "subjects_and_targets", include_str!("../../../migrations/control-plane/0101_subjects_and_targets.sql")),
+    (102, "tokens_are_of_identity", include_str!("../../../migrations/control-plane/0102_tokens_are_of_identity.sql")),
 ]);
 
 #[derive(Clone, Debug, Deserialize)]

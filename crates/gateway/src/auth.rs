@@ -150,7 +150,8 @@ impl Auth {
             Ok(answer) => return self.verified(answer.into_inner()),
             Err(status) => Problem::from_status(&status),
         };
-        if matches!(problem.code, Code::Unavailable | Code::Internal) {
+        // Only a token that identity does not know is the caller's fault.
+        if problem.code != Code::Unauthenticated {
             return Err(unavailable().into());
         }
         metrics::counter!("overseer_gateway_wrong_tokens_total").increment(1);

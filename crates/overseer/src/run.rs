@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use axum::Router;
 use overseer_bus::Bus;
 use overseer_credentials::{Credential, Keyring};
 use overseer_model::ServiceName;
@@ -148,14 +147,12 @@ fn credential(keyring: &Keyring, service: ServiceName) -> anyhow::Result<Credent
 }
 
 /// A service that runs in one process at a time, where several could: on PostgreSQL. What has claims of its own on each
-/// piece of work (executor, notifier), no loop (identity) or no tables (gateway), runs in as many as there are.
+/// piece of work (executor), no loop (identity) or no tables (gateway), runs in as many as there are.
 async fn alone(ground: &Arc<Ground>, service: ServiceName) -> anyhow::Result<Option<(Switch, Task)>> {
     let scope = match service {
         ServiceName::Collector => ground.config.site.to_string(),
-        ServiceName::IncidentEngine | ServiceName::ControlPlane => "*".to_owned(),
-        ServiceName::Identity | ServiceName::Executor | ServiceName::Notifier | ServiceName::Gateway => {
-            return Ok(None);
-        }
+        ServiceName::IncidentEngine | ServiceName::ControlPlane | ServiceName::Notifier => "*".to_owned(),
+        ServiceName::Identity | ServiceName::Executor | ServiceName::Gateway => return Ok(None),
     };
     let name = HolderName { service, scope };
     let Some(competitor) = Competitor::new(&ground.location, name, ground.config.advertise(service)?)? else {
@@ -164,7 +161,7 @@ async fn alone(ground: &Arc<Ground>, service: ServiceName) -> anyhow::Result<Opt
     let db = Db::open(&ground.location, service, migrations_of(service)).await?;
     // Until it is known whether this process runs the service.
     ground.health.set(service.as_str(), Dependency::Waiting);
-    let switch = Switch::new(Router::new());
+    let switch = Switch::starting();
     ground.peers.built(service, switch.router());
     let of_term = ground.clone();
     let alone = Alone {

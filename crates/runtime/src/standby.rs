@@ -28,11 +28,11 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 pub struct Switch(Arc<RwLock<Router>>);
 
 impl Switch {
-    /// # Panics
-    /// Never.
+    /// Before it is known who answers, callers are told to ask again.
     #[must_use]
-    pub fn new(router: Router) -> Self {
-        Self(Arc::new(RwLock::new(router)))
+    pub fn starting() -> Self {
+        let starting = || async { Status::unavailable("the service is being started").into_http::<axum::body::Body>() };
+        Self(Arc::new(RwLock::new(Router::new().fallback(starting))))
     }
 
     fn set(&self, router: Router) {

@@ -44,7 +44,12 @@ impl Followed {
     }
     async fn next(&mut self) -> String {
         let line = tokio::time::timeout(SOON, self.lines.next_line()).await.expect("a line in time");
-        line.unwrap().expect("it goes on")
+        if let Some(line) = line.unwrap() {
+            return line;
+        }
+        let mut said = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut said).await.unwrap();
+        panic!("it ended: {said}")
     }
     /// The numbers that the container counted, in the next so many lines.
     async fn numbers(&mut self, count: usize) -> Vec<usize> {

@@ -34,8 +34,8 @@ async fn rounds_of_kills() {
     let mut overseer = start(Mode::ProcessPerService).await;
     for round in range() {
         let random = mixed(round);
-        let victim = PROCESSES[usize::try_from(random % 6).expect("small")];
-        let moment = Duration::from_millis(random / 6 % MOMENTS_MS);
+        let victim = PROCESSES[usize::try_from(random % 7).expect("small")];
+        let moment = Duration::from_millis(random / 7 % MOMENTS_MS);
         let name = format!("round-{round}");
         let (container, _, plan) = crashed(&overseer, &name).await;
         // The answer may be lost with the process; the approval is not.
