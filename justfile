@@ -94,8 +94,8 @@ bench-logstore GENERATOR *LOGS:
 bench-ingest GENERATOR *ARGS:
     #!/usr/bin/env bash
     set -euo pipefail
-    ingest=$(cargo bench --package overseer-collector --bench ingest --no-run --message-format json 2>/dev/null | grep -o '"executable":"[^"]*/ingest-[^"]*"' | cut -d'"' -f4)
-    python3 crates/collector/benches/ingest.py "$ingest" "$@"
+    ingest=$(cargo bench --package overseer-logs --bench ingest --no-run --message-format json 2>/dev/null | grep -o '"executable":"[^"]*/ingest-[^"]*"' | cut -d'"' -f4)
+    python3 crates/logs/benches/ingest.py "$ingest" "$@"
 
 # Fuzz a parser for SECONDS: mine, join, public_form, miner_state, redact, segment
 fuzz TARGET SECONDS='60':

@@ -5,15 +5,14 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
 
+use overseer_logs::Sighting;
 use overseer_model::{ResourceState, Timestamp};
 use overseer_provider_port::{Change, Interpret, Moment, ResourceRecord, Snapshot};
-use overseer_runtime::Relay;
+use overseer_runtime::{Backoff, Relay};
 use overseer_storage::StoreError;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::backoff::Backoff;
-use crate::logs::Sighting;
 use crate::store::{Batch, Store};
 
 /// The process is to end.

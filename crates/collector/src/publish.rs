@@ -9,11 +9,11 @@ use std::time::Duration;
 use overseer_bus::{Bus, BusError, MAY_BE_LOST, Setback};
 use overseer_contract::{BadEvent, Event, v1};
 use overseer_model::{Site, Stream, Timestamp};
+use overseer_runtime::Backoff;
 use overseer_storage::StoreError;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::backoff::Backoff;
 use crate::store::{Store, Traced};
 
 /// Facts read at once. One batch of them stays below what the bus carries, also with the longest names.

@@ -1,5 +1,5 @@
-//! How long facts, and resources that were removed, can be asked for. Declared log files are kept until somebody removes
-//! them; what is counted of logs goes when its month is summarized.
+//! How long facts, and resources that were removed, can be asked for. The tables of the log half are its own matter: the
+//! chronicle of `overseer-logs` forgets what is old there.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! The collector's tables: facts in their order, and what is known of each resource.
 
-use std::collections::HashSet;
+mod inventory;
 
 use overseer_contract::{Event, TraceParent};
 use overseer_model::{Fact, FactId, ResourceKey, ResourceState, Site, Timestamp};
@@ -124,17 +124,6 @@ impl Store {
         let until = state::get(&mut reader.conn(), TOLD_UNTIL).await?.and_then(|text| text.parse().ok());
         let known = rows.into_iter().map(ResourceRecord::try_from).collect::<Result<_, _>>()?;
         Ok((known, until.map(Timestamp::from_micros)))
-    }
-
-    /// The ids of all that is known, also of what was removed lately; `None` before the first full listing.
-    pub async fn ids(&self) -> Result<Option<HashSet<String>>, StoreError> {
-        if !self.was_listed().await? {
-            return Ok(None);
-        }
-        let mut reader = self.db.reader().await?;
-        let ids: Vec<String> = on!(&mut reader.conn(), c =>
-            sqlx::query_scalar("SELECT platform_id FROM resources").fetch_all(c).await)?;
-        Ok(Some(ids.into_iter().collect()))
     }
 
     /// Whether a full listing was ever committed.

@@ -14,11 +14,10 @@ use futures::stream::{BoxStream, StreamExt};
 use overseer_contract::TraceParent;
 use overseer_model::{FactSource, ResourceRef, Timestamp};
 use overseer_provider_port::{Moment, Observe, ObserveError, PlatformEvent, PlatformEventKind, Snapshot};
-use overseer_runtime::{Base, Dependency, Health, telemetry};
+use overseer_runtime::{Backoff, Base, Dependency, Health, telemetry};
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::backoff::Backoff;
 use crate::looks::{Ask, Looked, Looks};
 use crate::memory::{Meaning, Memory, Stopped};
 use crate::store::Batch;

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use overseer_collector::chronicle::Signed;
 use overseer_contract::v1 as pb;
+use overseer_logs::chronicle::Signed;
 
 use crate::client::Answer;
 use crate::show::{plain, table, time, word};

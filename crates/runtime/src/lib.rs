@@ -1,6 +1,7 @@
 //! What every service stands on: configuration, telemetry, health, access, peers, the outbox's relay, consumers with
 //! an inbox, and a graceful end.
 
+mod backoff;
 mod chain;
 pub mod config;
 mod consume;
@@ -19,6 +20,7 @@ mod service;
 mod standby;
 pub mod telemetry;
 
+pub use backoff::Backoff;
 pub use consume::{ApplyError, Consumer, consume, first_time};
 pub use gate::{actor, actor_has, actor_may, actor_of, caller};
 pub use health::{Dependency, Health};

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use overseer_bus::{Bus, InProcess, JetStream, JetStreamOptions};
-use overseer_collector::chronicle::{Day, Month};
 use overseer_contract::v1::log_service_client::LogServiceClient;
 use overseer_contract::{Event, from_json, to_timestamp, v1};
+use overseer_logs::chronicle::{Day, Month};
 use overseer_logstore::{Config, Objects, Store};
 use overseer_model::{ServiceName, Timestamp};
 use overseer_runtime::{Base, Consumers, Health, Relay, RunError, Upstream, run_until_stopped};

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use overseer_bus::InProcess;
-use overseer_collector::logs::files::{FileSource, Limits};
-use overseer_collector::logs::{Batch, Intake, Positions, Sink, SinkError, SourceKey, SourceState, States};
+use overseer_logs::intake::files::{FileSource, Limits};
+use overseer_logs::intake::{Batch, Intake, Positions, Sink, SinkError, SourceKey, SourceState, States};
 use overseer_logstore::Stream;
 use overseer_model::ServiceName;
 use overseer_provider_docker::DockerObserve;
@@ -99,7 +99,7 @@ impl Collector {
             DockerObserve::new(&docker.host(), overseer_model::Instance::default(), "home".parse().unwrap()).unwrap(),
         );
         let intake = Intake {
-            workloads: overseer_collector::logs::Workloads::default(),
+            workloads: overseer_logs::intake::Workloads::default(),
             logs: observe.clone(),
             sink: Arc::new(store.clone()),
             positions: Arc::new(store.clone()),

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Output;
 use std::time::Duration;
 
-use overseer_collector::chronicle::{Day, Month};
+use overseer_logs::chronicle::{Day, Month};
 use overseer_logstore::{Config, Objects, Store};
 use overseer_model::Timestamp;
 use overseer_testkit::{Mode, Overseer, until};

@@ -154,6 +154,21 @@ fn arrows_point_down() {
             "overseer-runtime",
             below(&[ground[0], ground[1], "overseer-bus", "overseer-credentials", "overseer-storage"]),
         ),
+        (
+            "overseer-logs",
+            below(&[
+                ground[0],
+                ground[1],
+                "overseer-bus",
+                "overseer-credentials",
+                "overseer-storage",
+                "overseer-runtime",
+                "overseer-provider-port",
+                "overseer-redaction",
+                "overseer-signatures",
+                "overseer-logstore",
+            ]),
+        ),
         ("overseer-testkit", below(&[])),
     ];
     for (name, allowed) in floors {

@@ -14,7 +14,7 @@ use overseer_signatures::{Miner, Role};
 use super::progress::{Mark, Progress};
 use super::{ArchiveError, Days, Inner, Learned};
 use crate::chronicle::{Counted, Seen, Tally};
-use crate::logs::{Batch, Line, SourceKey};
+use crate::intake::{Batch, Line, SourceKey};
 
 /// Lines of one source that stand together in a batch.
 struct Run {

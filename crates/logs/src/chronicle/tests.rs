@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use overseer_contract::v1;
 use overseer_logstore::{Nanos, Query, Stream};
-use overseer_model::{ServiceName, Timestamp};
+use overseer_model::{ResourceKey, ServiceName, Timestamp};
 use overseer_provider_port::{LogPosition, LogTime};
 use overseer_runtime::Relay;
-use overseer_storage::{Db, Location, on, outbox};
+use overseer_storage::{Db, Location, Migrations, StoreError, on, outbox};
 use overseer_testkit::{Postgres, S3};
 use tempfile::TempDir;
 
@@ -17,8 +18,9 @@ use super::record::Recorder;
 use super::store::{self, Tallied};
 use super::summary::Linked;
 use super::{After, Day, Retire, Signer, documents};
+use crate::Inventory;
 use crate::archive::{Archive, Days, LogBucket, Retention, Saving, summary_signer};
-use crate::logs::{Batch, Line, Positions, Sink, SourceKey, Workloads};
+use crate::intake::{Batch, Line, Positions, Sink, SourceKey, Workloads};
 
 const MINUTE: i64 = 60_000_000;
 /// 2026-11-21 00:00 UTC.
@@ -55,6 +57,19 @@ async fn bucket(folder: &Path) -> LogBucket {
     }
 }
 
+/// An inventory before its first full listing.
+struct NothingListed;
+
+#[async_trait]
+impl Inventory for NothingListed {
+    async fn container_ids(&self) -> Result<Option<HashSet<String>>, StoreError> {
+        Ok(None)
+    }
+    async fn workload(&self, _: &ResourceKey) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+}
+
 /// A collector's archive and chronicle, without the rest of it.
 struct Collector {
     db: Db,
@@ -65,9 +80,10 @@ struct Collector {
 
 impl Collector {
     async fn open(place: &Place) -> Self {
-        let db = Db::open(&place.location, ServiceName::Collector, crate::MIGRATIONS).await.unwrap();
+        let db = Db::open(&place.location, ServiceName::Collector, Migrations(&crate::TABLES)).await.unwrap();
         let (archive, signer) = open_archive(place, super::applied(&db).await.unwrap()).await;
-        let retire = Retire::new(db.clone(), "home".parse().unwrap(), archive.clone(), signer);
+        let inventory = Arc::new(NothingListed);
+        let retire = Retire::new(db.clone(), "home".parse().unwrap(), archive.clone(), signer, inventory);
         let recorder = Recorder::new(retire, Relay::default());
         Self { db, archive, recorder, batches: 0 }
     }

@@ -20,8 +20,8 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 use tokio::sync::Mutex;
 
 use crate::archive::{Days, Retention};
-use crate::logs::files::{BadFile, Declared, FileSource, Limits, is_root};
-use crate::logs::{Report, SourceKey, SourceState, States, Workloads};
+use crate::intake::files::{BadFile, Declared, FileSource, Limits, is_root};
+use crate::intake::{Report, SourceKey, SourceState, States, Workloads};
 use store::Row;
 
 /// Most files that can be declared: each is looked at four times a second.

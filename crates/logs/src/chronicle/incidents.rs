@@ -1,5 +1,7 @@
 //! Notes which incidents a workload had, for the summary of its logs.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use overseer_contract::{BadWire, Event, from_timestamp, required, v1};
 use overseer_model::{EventKind, ResourceRef};
@@ -7,13 +9,13 @@ use overseer_runtime::{ApplyError, Base, Consumer, first_time};
 
 use super::documents;
 use super::summary::Linked;
-use crate::store::Store;
+use crate::inventory::Inventory;
 
 pub const KINDS: &[EventKind] = &[EventKind::IncidentDetected];
 
 pub struct IncidentConsumer {
     pub base: Base,
-    pub store: Store,
+    pub inventory: Arc<dyn Inventory>,
 }
 
 #[async_trait]
@@ -22,8 +24,7 @@ impl Consumer for IncidentConsumer {
         let incident = required(event.payload::<v1::IncidentDetected>()?.incident, "incident")?;
         let resource: ResourceRef = required(incident.resource, "incident.resource")?.try_into()?;
         let opened_at = from_timestamp(required(incident.opened_at, "incident.opened_at")?);
-        let known = self.store.resource(&resource.key).await?;
-        let workload = known.map_or(resource.name, |known| known.workload().to_owned());
+        let workload = self.inventory.workload(&resource.key).await?.unwrap_or(resource.name);
         if incident.id.is_empty() {
             return Err(BadWire { field: "incident.id" }.into());
         }

@@ -31,16 +31,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use containers::Containers;
+use files::Files;
 use overseer_logstore::Stream;
 use overseer_provider_port::{LogPosition, LogTime, Logs};
+use overseer_runtime::{Backoff, Task};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use containers::{Containers, Sighting};
 pub(crate) use queue::{Queues, Source};
 pub use states::{Report, SourceState, States};
 pub use workloads::Workloads;
 
-use crate::backoff::Backoff;
+use crate::Sighting;
 
 /// Names what lines come from, for ever: a container by its immutable id, a file by its resource and path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -160,9 +163,34 @@ pub struct Intake {
     pub files: files::Declared,
 }
 
+impl Intake {
+    /// The readers of logs, and what takes their lines to the sink. `sightings` tells of every container.
+    #[must_use]
+    pub fn tasks(self, sightings: UnboundedReceiver<Sighting>, stop: &CancellationToken) -> [Task; 3] {
+        let queues = Queues::default();
+        let files = Files::new(self.clone(), queues.clone());
+        let containers = Containers::new(self.clone(), queues.clone());
+        let (read, tailed, delivered) = (stop.clone(), stop.clone(), stop.clone());
+        [
+            Task::new("container-logs", async move {
+                containers.run(sightings, read).await;
+                Ok(())
+            }),
+            Task::new("file-logs", async move {
+                files.run(tailed).await;
+                Ok(())
+            }),
+            Task::new("log-batches", async move {
+                deliver(queues, self, delivered).await;
+                Ok(())
+            }),
+        ]
+    }
+}
+
 /// Gives the queues' batches to the sink until it is told to stop. A batch in hand is finished first; one that the sink
 /// refuses is offered again.
-pub(crate) async fn deliver(queues: Queues, Intake { sink, states, .. }: Intake, stop: CancellationToken) {
+async fn deliver(queues: Queues, Intake { sink, states, .. }: Intake, stop: CancellationToken) {
     loop {
         let batch = tokio::select! {
             biased;

@@ -13,8 +13,8 @@ use rustix::fs::fstat;
 use super::FileSource;
 use super::mark::{HEAD, Hash, Identity, Mark, TAIL};
 use super::open::{Folder, OpenError, Opened, Rotated, Version, about};
-use crate::logs::queue::Entry;
-use crate::logs::{DropReason, Line};
+use crate::intake::queue::Entry;
+use crate::intake::{DropReason, Line};
 
 /// Bytes that are read at once.
 const CHUNK: usize = 64 << 10;

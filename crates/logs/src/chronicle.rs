@@ -13,6 +13,8 @@ mod documents;
 mod incidents;
 mod month;
 mod record;
+#[cfg(test)]
+mod retention_tests;
 mod retire;
 mod sign;
 mod store;

@@ -4,7 +4,7 @@ use overseer_model::{LogSourceId, Timestamp};
 use overseer_storage::column::from_text;
 use overseer_storage::{Conn, StoreError, clean, on, row};
 
-use crate::logs::SourceKey;
+use crate::intake::SourceKey;
 
 row! {
     struct Columns { id: String, workload: String, path: String }

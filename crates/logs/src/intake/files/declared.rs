@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::FileSource;
-use crate::logs::SourceKey;
+use crate::intake::SourceKey;
 
 /// Clones are the same.
 #[derive(Clone, Default)]

@@ -32,6 +32,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use overseer_logstore::MAX_NAME;
+use overseer_runtime::Backoff;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -41,7 +42,6 @@ use self::mark::Mark;
 pub use self::open::OpenError;
 use self::tail::{Doing, Tail};
 use super::{Intake, Queues, Source, SourceKey, SourceState, States};
-use crate::backoff::Backoff;
 
 /// How often a file is looked at.
 pub const POLL: Duration = Duration::from_millis(250);

@@ -6,6 +6,7 @@
 //! anywhere deletes nothing more, and is done again in an hour.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use overseer_model::{Site, Timestamp};
@@ -15,10 +16,10 @@ use super::documents;
 use super::month::Day;
 use super::sign::Signer;
 use crate::archive::{Archive, ArchiveError};
-use crate::store::Store;
+use crate::inventory::Inventory;
 
 /// How long summaries are kept.
-const SUMMARIES_KEPT: Duration = Duration::from_secs(366 * 24 * 3600);
+pub(super) const SUMMARIES_KEPT: Duration = Duration::from_secs(366 * 24 * 3600);
 
 #[derive(Debug, thiserror::Error)]
 pub enum RetireError {
@@ -33,13 +34,14 @@ pub struct Retire {
     pub(super) site: Site,
     pub(super) archive: Archive,
     signer: Signer,
-    /// Containers that the tables did not know in the last round.
+    inventory: Arc<dyn Inventory>,
+    /// Containers that the inventory did not know in the last round.
     unknown: HashSet<String>,
 }
 
 impl Retire {
-    pub fn new(db: Db, site: Site, archive: Archive, signer: Signer) -> Self {
-        Self { db, site, archive, signer, unknown: HashSet::new() }
+    pub fn new(db: Db, site: Site, archive: Archive, signer: Signer, inventory: Arc<dyn Inventory>) -> Self {
+        Self { db, site, archive, signer, inventory, unknown: HashSet::new() }
     }
 
     /// One round. All minutes that are over have been told.
@@ -70,7 +72,7 @@ impl Retire {
     async fn forget_containers(&mut self) -> Result<(), RetireError> {
         // In this order: whatever is read is known before its first line.
         let read = self.archive.containers().await?;
-        let Some(known) = Store::new(self.db.clone(), self.site.clone()).ids().await? else { return Ok(()) };
+        let Some(known) = self.inventory.container_ids().await? else { return Ok(()) };
         let unknown: HashSet<String> = read.difference(&known).cloned().collect();
         // Tables that were put back may not know yet what there is: it is looked for once more before.
         let gone: HashSet<String> = self.unknown.intersection(&unknown).cloned().collect();

@@ -45,7 +45,7 @@ pub use retention::{Days, Retention};
 use take::Prepared;
 pub use tallies::Tallies;
 
-use crate::logs::{Batch, Positions, Sink, SinkError, SourceKey, Workloads};
+use crate::intake::{Batch, Positions, Sink, SinkError, SourceKey, Workloads};
 
 const MAINTAIN_EVERY: Duration = Duration::from_secs(10);
 /// Lines after which what was learned is written down. What a crash loses of it is learned again.

@@ -3,7 +3,7 @@
 use overseer_contract::v1;
 
 use super::Source;
-use crate::logs::{DropReason, Report, SourceState};
+use crate::intake::{DropReason, Report, SourceState};
 
 impl From<Source> for v1::LogSource {
     fn from(source: Source) -> Self {

@@ -1,12 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use overseer_model::ServiceName;
-use overseer_storage::Location;
+use overseer_storage::{Location, Migrations};
 use overseer_testkit::Postgres;
 
 use super::*;
 use crate::archive::{Days, Retention};
-use crate::logs::{DropReason, Dropped};
+use crate::intake::{DropReason, Dropped};
 
 fn readers() -> Readers {
     Readers {
@@ -23,7 +23,7 @@ fn someone() -> By {
 
 async fn open(location: &Location, roots: &[&str]) -> Result<Sources, BuildError> {
     let service = ServiceName::Collector;
-    let db = Db::open(location, service, crate::MIGRATIONS).await.unwrap();
+    let db = Db::open(location, service, Migrations(&crate::TABLES)).await.unwrap();
     Sources::open(db, roots.iter().map(PathBuf::from).collect(), readers()).await
 }
 

@@ -13,26 +13,19 @@ use futures::stream::StreamExt;
 use overseer_logstore::Stream;
 use overseer_model::{ResourceState, Timestamp};
 use overseer_provider_port::{LogEnd, LogError, LogLine, LogPosition, LogStart, LogStream, Logs};
+use overseer_runtime::Backoff;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::queue::Entry;
 use super::{DropReason, Intake, Line, Positions, Queues, Source, SourceKey, SourceState, States, Workloads};
-use crate::backoff::Backoff;
+use crate::Sighting;
 
 /// Lines that are put into the queue together, when they are there already.
 const TOGETHER: usize = 256;
 /// Logs that are opened at once, so that a start with hundreds of containers does not burden the engine.
 const OPENINGS: usize = 16;
-
-/// What the inventory told of a container.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Sighting {
-    pub id: String,
-    pub workload: String,
-    pub state: ResourceState,
-}
 
 /// What a reader is told.
 #[derive(Clone, Copy, Debug)]

@@ -16,7 +16,7 @@ use tokio::task::JoinError;
 
 use super::{Archive, Inner, Learned, Retention, Tallies};
 use crate::chronicle::Signer;
-use crate::logs::Workloads;
+use crate::intake::Workloads;
 
 const MINER: &str = "signatures.json";
 const SIGNING_KEY: &str = "summaries.key";

@@ -13,6 +13,7 @@ pub struct Backoff {
 
 impl Backoff {
     /// Whether nothing failed yet: the time to say so, once.
+    #[must_use]
     pub fn is_fresh(&self) -> bool {
         self.failures == 0
     }

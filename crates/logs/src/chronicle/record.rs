@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use overseer_contract::{BadEvent, Event, v1};
 use overseer_model::Timestamp;
-use overseer_runtime::Relay;
+use overseer_runtime::{Backoff, Relay};
 use overseer_signatures::SignatureId;
 use overseer_storage::StoreError;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +19,6 @@ use super::retire::{Retire, RetireError};
 use super::store::{self, Due, Merge, Novelty, Over, Tallied, Told};
 use super::tally::{Counted, Minute, OTHERS, Tally, WARNING};
 use crate::archive::ArchiveError;
-use crate::backoff::Backoff;
 use crate::wire;
 
 /// How often minutes are looked at.
@@ -37,9 +36,9 @@ const MOST: i64 = 500;
 /// What happened longer ago is counted, but is no news.
 const NEWS: Duration = Duration::from_secs(24 * 3600);
 /// How long minutes are kept.
-const MINUTES_KEPT: Duration = Duration::from_secs(48 * 3600);
+pub(super) const MINUTES_KEPT: Duration = Duration::from_secs(48 * 3600);
 /// How long a signature is known that nobody logs.
-const SIGNATURES_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
+pub(super) const SIGNATURES_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 const TIDY_EVERY: Duration = Duration::from_secs(3600);
 /// Signatures of one workload that are counted one by one.
 const OF_A_WORKLOAD: usize = 4_096;

@@ -13,7 +13,7 @@ use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptes
 use super::mark::Mark;
 use super::tail::{Doing, Look, Tail};
 use super::{BadFile, FileSource, Limits};
-use crate::logs::{DropReason, queue::Entry};
+use crate::intake::{DropReason, queue::Entry};
 
 /// Long after any file was written: every one is settled.
 fn later() -> SystemTime {

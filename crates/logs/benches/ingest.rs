@@ -10,25 +10,40 @@
 // A benchmark may be direct.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::BufRead;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use overseer_collector::archive::{Archive, Days, LogBucket, Retention, Saving, summary_signer};
-use overseer_collector::chronicle::{Recorder, Retire, applied};
-use overseer_collector::logs::{Batch, Line, Sink, SourceKey, Workloads};
+use async_trait::async_trait;
+use overseer_logs::archive::{Archive, Days, LogBucket, Retention, Saving, summary_signer};
+use overseer_logs::chronicle::{Recorder, Retire, applied};
+use overseer_logs::intake::{Batch, Line, Sink, SourceKey, Workloads};
+use overseer_logs::{Inventory, TABLES};
 use overseer_logstore::{Nanos, Stream};
-use overseer_model::{ServiceName, Timestamp};
+use overseer_model::{ResourceKey, ServiceName, Timestamp};
 use overseer_provider_port::{LogPosition, LogTime};
 use overseer_runtime::Relay;
-use overseer_storage::{Db, Location};
+use overseer_storage::{Db, Location, Migrations, StoreError};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 /// Bytes of a batch, as the queues make them.
 const BATCH: usize = 1 << 20;
+
+/// An inventory before its first full listing.
+struct NothingListed;
+
+#[async_trait]
+impl Inventory for NothingListed {
+    async fn container_ids(&self) -> Result<Option<HashSet<String>>, StoreError> {
+        Ok(None)
+    }
+    async fn workload(&self, _: &ResourceKey) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+}
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
@@ -89,7 +104,7 @@ async fn ingest(folder: &Path, batches: Vec<Arc<Batch>>) {
     let service = ServiceName::Collector;
     std::fs::create_dir_all(folder).unwrap();
     let location = Location::Sqlite { folder: folder.to_owned() };
-    let db = Db::open(&location, service, overseer_collector::MIGRATIONS).await.unwrap();
+    let db = Db::open(&location, service, Migrations(&TABLES)).await.unwrap();
     let retention = Retention { usual: Days::try_from(3_650).unwrap(), of: BTreeMap::new() };
     let (logs, number) = (folder.join("logs"), applied(&db).await.unwrap());
     let open = move || {
@@ -98,7 +113,7 @@ async fn ingest(folder: &Path, batches: Vec<Arc<Batch>>) {
         (summary_signer(&logs).unwrap(), archive)
     };
     let (signer, archive) = tokio::task::spawn_blocking(open).await.unwrap();
-    let retire = Retire::new(db, "home".parse().unwrap(), archive.clone(), signer);
+    let retire = Retire::new(db, "home".parse().unwrap(), archive.clone(), signer, Arc::new(NothingListed));
     let stop = CancellationToken::new();
     // The clock is the lines' own: they come when they were logged.
     let clock = Arc::new(AtomicI64::default());
