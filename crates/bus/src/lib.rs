@@ -61,30 +61,67 @@ pub enum Sites {
     Only(Site),
 }
 
-/// A consumer that misses nothing, known by its service and stream: several processes with the same durable share
+/// What a service consumes a stream for. Each concern has its own place in the stream, so that one that has to wait holds up
+/// no other of the same service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Concern {
+    Facts,
+    Incidents,
+    /// What becomes of plans and steps.
+    Outcomes,
+    /// What a person or another system is told of.
+    Notices,
+    /// Dispatched steps, to be carried out.
+    Work,
+}
+
+impl Concern {
+    #[must_use]
+    pub const fn stream(self) -> Stream {
+        match self {
+            Self::Facts => Stream::Facts,
+            Self::Incidents | Self::Outcomes | Self::Notices => Stream::Events,
+            Self::Work => Stream::Steps,
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Facts => "facts",
+            Self::Incidents => "incidents",
+            Self::Outcomes => "outcomes",
+            Self::Notices => "notices",
+            // Of a site's work queue there is one reader: under another name, the one of an older version would be in its way.
+            Self::Work => "steps",
+        }
+    }
+}
+
+/// A consumer that misses nothing, known by its service and concern: several processes with the same durable share
 /// the work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Durable {
     pub service: ServiceName,
-    pub stream: Stream,
-    /// Kinds of that stream, at least one.
+    pub concern: Concern,
+    /// Kinds of the concern's stream, at least one.
     pub kinds: &'static [EventKind],
     pub sites: Sites,
 }
 
 impl Durable {
-    /// `<service>_<stream>`, and the site when there is only one.
+    /// `<service>_<concern>`, and the site when there is only one.
     #[must_use]
     pub fn name(&self) -> String {
-        let stream = match self.stream {
-            Stream::Facts => "facts",
-            Stream::Events => "events",
-            Stream::Steps => "steps",
-        };
+        let concern = self.concern.as_str();
         match &self.sites {
-            Sites::Every => format!("{}_{stream}", self.service.snake()),
-            Sites::Only(site) => format!("{}_{stream}_{site}", self.service.snake()),
+            Sites::Every => format!("{}_{concern}", self.service.snake()),
+            Sites::Only(site) => format!("{}_{concern}_{site}", self.service.snake()),
         }
+    }
+
+    #[must_use]
+    pub const fn stream(&self) -> Stream {
+        self.concern.stream()
     }
 
     fn wants(&self, event: &Event) -> bool {
@@ -96,7 +133,7 @@ impl Durable {
     }
 
     fn check(&self) -> Result<(), BusError> {
-        let foreign = self.kinds.iter().find(|kind| kind.stream() != self.stream);
+        let foreign = self.kinds.iter().find(|kind| kind.stream() != self.stream());
         foreign.map_or(Ok(()), |kind| Err(BusError::MixedStreams { kind: *kind }))
     }
 }

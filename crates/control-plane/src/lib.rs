@@ -24,11 +24,11 @@ mod wire;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use overseer_bus::{Durable, Sites};
+use overseer_bus::{Concern, Durable, Sites};
 use overseer_contract::v1::audit_service_server::AuditServiceServer;
 use overseer_contract::v1::parked_service_server::ParkedServiceServer;
 use overseer_contract::v1::plan_service_server::PlanServiceServer;
-use overseer_model::{EventKind, Stream};
+use overseer_model::EventKind;
 use overseer_permit::Signer;
 use overseer_runtime::{Base, BuildError, Service, consume};
 use overseer_storage::Migrations;
@@ -49,12 +49,12 @@ pub struct ControlPlaneConfig {
     pub approval_s: u32,
 }
 
-/// What it consumes.
-const KINDS: &[EventKind] = &[
-    EventKind::IncidentDetected,
-    EventKind::IncidentUpdated,
-    EventKind::IncidentResolved,
-    EventKind::ResourceChanged,
+/// What plans are made of, and what voids them.
+const INCIDENTS: &[EventKind] =
+    &[EventKind::IncidentDetected, EventKind::IncidentUpdated, EventKind::IncidentResolved, EventKind::ResourceChanged];
+
+/// What the executor reports.
+const OUTCOMES: &[EventKind] = &[
     EventKind::StepStarted,
     EventKind::StepActed,
     EventKind::StepVerified,
@@ -75,12 +75,13 @@ pub async fn build(base: Base, config: ControlPlaneConfig, signer: Signer) -> Re
     }
     let inventory = targets::Inventory::new(&base.peers);
     let approved = Arc::new(Notify::new());
-    let durable = |kinds| Durable { service: base.service, stream: Stream::Events, kinds, sites: Sites::Every };
-    let consumer = events::Events { base: base.clone(), approved: approved.clone() };
+    let durable = |concern, kinds| Durable { service: base.service, concern, kinds, sites: Sites::Every };
+    let consumer = Arc::new(events::Events { base: base.clone(), approved: approved.clone() });
     let dispatcher =
         dispatch::Dispatcher { base: base.clone(), signer, approved: approved.clone(), started: Instant::now() };
     let tasks = vec![
-        consume(&base, durable(KINDS), Arc::new(consumer)).await?,
+        consume(&base, durable(Concern::Incidents, INCIDENTS), consumer.clone()).await?,
+        consume(&base, durable(Concern::Outcomes, OUTCOMES), consumer).await?,
         dispatch::task(dispatcher),
         overseer_runtime::retention::task(&base, retention::prune),
     ];

@@ -80,7 +80,7 @@ impl Instance {
         let dispatched = Dispatched::default();
         let steps = Durable {
             service: ServiceName::Executor,
-            stream: Stream::Steps,
+            concern: Concern::Work,
             kinds: &[EventKind::StepDispatched],
             sites: Sites::Every,
         };

@@ -28,9 +28,9 @@ mod work;
 use std::sync::Arc;
 use std::time::Duration;
 
-use overseer_bus::{Durable, Sites};
+use overseer_bus::{Concern, Durable, Sites};
 use overseer_contract::v1::execution_service_server::ExecutionServiceServer;
-use overseer_model::{EventKind, Instance, Stream, Timestamp};
+use overseer_model::{EventKind, Instance, Timestamp};
 use overseer_permit::Verifier;
 use overseer_provider_act::Act;
 use overseer_provider_docker::DockerObserve;
@@ -115,7 +115,7 @@ pub async fn build(
         Intake { ledger: ledger.clone(), relay: base.relay.clone(), platform: platform.clone(), verifier, jobs };
     let durable = Durable {
         service: base.service,
-        stream: Stream::Steps,
+        concern: Concern::Work,
         kinds: &[EventKind::StepDispatched],
         sites: Sites::Only(base.site.clone()),
     };

@@ -15,9 +15,8 @@ mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
-use overseer_bus::{Durable, Sites};
+use overseer_bus::{Concern, Durable, Sites};
 use overseer_contract::v1::incident_service_server::IncidentServiceServer;
-use overseer_model::Stream;
 use overseer_runtime::{Base, BuildError, Service, consume};
 use overseer_storage::Migrations;
 use serde::Deserialize;
@@ -57,12 +56,12 @@ pub async fn build(base: Base, config: IncidentEngineConfig) -> Result<Service, 
         loop_window: Duration::from_secs(config.loop_window_s.into()),
     };
     let changed = Arc::new(Notify::new());
-    let durable = |stream, kinds| Durable { service: base.service, stream, kinds, sites: Sites::Every };
+    let durable = |concern, kinds| Durable { service: base.service, concern, kinds, sites: Sites::Every };
     let facts = facts::FactConsumer { base: base.clone(), thresholds, changed: changed.clone() };
     let outcomes = outcomes::OutcomeConsumer { base: base.clone(), changed: changed.clone() };
     let tasks = vec![
-        consume(&base, durable(Stream::Facts, facts::KINDS), Arc::new(facts)).await?,
-        consume(&base, durable(Stream::Events, outcomes::KINDS), Arc::new(outcomes)).await?,
+        consume(&base, durable(Concern::Facts, facts::KINDS), Arc::new(facts)).await?,
+        consume(&base, durable(Concern::Outcomes, outcomes::KINDS), Arc::new(outcomes)).await?,
         quiet::task(base.clone(), Duration::from_secs(config.quiet_s.into()), changed),
         overseer_runtime::retention::task(&base, retention::prune),
     ];

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use overseer_bus::{Durable, Sites};
+use overseer_bus::{Concern, Durable, Sites};
 use overseer_contract::v1::log_service_server::LogServiceServer;
 use overseer_logstore::Nanos;
-use overseer_model::{Stream, Timestamp};
+use overseer_model::Timestamp;
 use overseer_provider_port::Logs;
 use overseer_runtime::{Base, BuildError, Task, consume};
 
@@ -115,7 +115,7 @@ fn record(recorder: Recorder, base: &Base) -> Task {
 async fn link_incidents(base: &Base, inventory: Arc<dyn Inventory>) -> Result<Task, BuildError> {
     let durable = Durable {
         service: base.service,
-        stream: Stream::Events,
+        concern: Concern::Incidents,
         kinds: chronicle::KINDS,
         sites: Sites::Only(base.site.clone()),
     };

@@ -21,9 +21,9 @@ mod wire;
 
 use std::sync::Arc;
 
-use overseer_bus::{Durable, Sites};
+use overseer_bus::{Concern, Durable, Sites};
 use overseer_contract::v1::delivery_service_server::DeliveryServiceServer;
-use overseer_model::{Stream, Timestamp};
+use overseer_model::Timestamp;
 use overseer_runtime::{Base, BuildError, Service, Task, consume};
 use overseer_storage::{Db, Migrations, StoreError};
 
@@ -56,7 +56,8 @@ pub async fn build(base: Base, config: NotifierConfig) -> Result<Service, BuildE
             Ok(())
         }));
     }
-    let durable = Durable { service: base.service, stream: Stream::Events, kinds: notice::TOLD, sites: Sites::Every };
+    let durable =
+        Durable { service: base.service, concern: Concern::Notices, kinds: notice::TOLD, sites: Sites::Every };
     tasks.push(consume(&base, durable, Arc::new(Notify { db: base.db.clone(), desks })).await?);
     tasks.push(overseer_runtime::retention::task(&base, retention::prune));
     let routes = tonic::service::Routes::new(DeliveryServiceServer::new(Deliveries { db: base.db.clone() }));

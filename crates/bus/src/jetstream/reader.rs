@@ -69,7 +69,7 @@ impl Reader {
     /// Creates the durable, and all streams, where they are missing.
     pub async fn register(&self) -> Result<PullConsumer, Source> {
         streams::ensure_all(&self.server.context).await?;
-        let stream = streams::name(self.durable.stream);
+        let stream = streams::name(self.durable.stream());
         Ok(self.server.context.create_consumer_on_stream(self.config(), stream).await?)
     }
 
@@ -175,7 +175,7 @@ impl Reader {
                 }
             }
             Err(bad) => {
-                let stream = streams::name(self.durable.stream);
+                let stream = streams::name(self.durable.stream());
                 metrics::counter!("overseer_bus_bad_messages_total", "stream" => stream).increment(1);
                 let Message { message: core, .. } = &message;
                 tracing::warn!(

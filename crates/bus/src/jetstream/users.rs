@@ -11,7 +11,7 @@ use overseer_contract::subject_of;
 use overseer_model::{EventKind, ServiceName, Site, Stream};
 
 use super::streams;
-use crate::{Durable, Sites};
+use crate::{Concern, Durable, Sites};
 
 /// Changes streams that an older version made.
 pub const KEEPER: ServiceName = ServiceName::ControlPlane;
@@ -26,12 +26,13 @@ pub fn inbox(service: ServiceName) -> String {
 
 /// The durables that a service has.
 fn durables(service: ServiceName, site: &Site) -> Vec<Durable> {
-    let of = |stream, sites| Durable { service, stream, kinds: &[], sites };
+    let of = |concern, sites| Durable { service, concern, kinds: &[], sites };
     match service {
-        ServiceName::ControlPlane | ServiceName::Notifier => vec![of(Stream::Events, Sites::Every)],
-        ServiceName::Collector => vec![of(Stream::Events, Sites::Only(site.clone()))],
-        ServiceName::IncidentEngine => vec![of(Stream::Facts, Sites::Every), of(Stream::Events, Sites::Every)],
-        ServiceName::Executor => vec![of(Stream::Steps, Sites::Only(site.clone()))],
+        ServiceName::ControlPlane => vec![of(Concern::Incidents, Sites::Every), of(Concern::Outcomes, Sites::Every)],
+        ServiceName::Notifier => vec![of(Concern::Notices, Sites::Every)],
+        ServiceName::Collector => vec![of(Concern::Incidents, Sites::Only(site.clone()))],
+        ServiceName::IncidentEngine => vec![of(Concern::Facts, Sites::Every), of(Concern::Outcomes, Sites::Every)],
+        ServiceName::Executor => vec![of(Concern::Work, Sites::Only(site.clone()))],
         ServiceName::Identity | ServiceName::Gateway => vec![],
     }
 }
@@ -66,7 +67,7 @@ fn may_publish(service: ServiceName, site: &Site) -> Vec<String> {
     let written = Stream::ALL.into_iter().filter(|stream| writes(service, *stream));
     subjects.extend(written.map(|stream| format!("$JS.API.STREAM.MSG.GET.{}", streams::name(stream))));
     for durable in durables(service, site) {
-        let (stream, name) = (streams::name(durable.stream), durable.name());
+        let (stream, name) = (streams::name(durable.stream()), durable.name());
         let requests = ["CREATE", "INFO", "RESET", "MSG.NEXT"];
         subjects.extend(requests.map(|request| format!("$JS.API.CONSUMER.{request}.{stream}.{name}")));
         subjects.push(format!("$JS.ACK.{stream}.{name}.>"));

@@ -292,7 +292,7 @@ async fn refuses_an_event_that_is_too_large(bus: &dyn Bus) {
 async fn refuses_a_durable_of_two_streams(bus: &dyn Bus) {
     let mut mixed = plans();
     mixed.kinds = &[EventKind::PlanReady, EventKind::FactBatch];
-    assert_eq!(mixed.stream, Stream::Events);
+    assert_eq!(mixed.stream(), Stream::Events);
     let refused = bus.subscribe(mixed).await.err();
     assert!(matches!(refused, Some(BusError::MixedStreams { kind: EventKind::FactBatch })), "{refused:?}");
 }

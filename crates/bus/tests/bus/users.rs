@@ -111,7 +111,7 @@ async fn a_service_neither_destroys_nor_reads_what_is_not_its_own() {
         "$JS.API.STREAM.PURGE.STEPS",
         "$JS.API.STREAM.MSG.DELETE.EVENTS",
         "$JS.API.DIRECT.GET.STEPS",
-        "$JS.API.CONSUMER.DELETE.EVENTS.control_plane_events",
+        "$JS.API.CONSUMER.DELETE.EVENTS.control_plane_incidents",
         "$JS.API.CONSUMER.CREATE.STEPS.thief",
         "$JS.API.CONSUMER.MSG.NEXT.EVENTS.thief",
         "$JS.ACK.EVENTS.thief.1.1.1.1.0",
@@ -123,7 +123,7 @@ async fn a_service_neither_destroys_nor_reads_what_is_not_its_own() {
             tried.push("$JS.API.STREAM.UPDATE.EVENTS".to_owned());
             // Tickets are seen by their executor, and by who writes them.
             tried.push("$JS.API.STREAM.MSG.GET.STEPS".to_owned());
-            tried.push("$JS.API.CONSUMER.MSG.NEXT.EVENTS.control_plane_events".to_owned());
+            tried.push("$JS.API.CONSUMER.MSG.NEXT.EVENTS.control_plane_incidents".to_owned());
         }
         if service != ServiceName::Executor {
             tried.push("$JS.API.CONSUMER.MSG.NEXT.STEPS.executor_steps_nas-1".to_owned());

@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use overseer_bus::{Bus, Delivery, Durable, Handler, InProcess, Sites, Verdict};
+use overseer_bus::{Bus, Concern, Delivery, Durable, Handler, InProcess, Sites, Verdict};
 use overseer_contract::v1;
 use overseer_contract::v1::inventory_service_client::InventoryServiceClient;
 use overseer_model::{
-    AfterExit, EventKind, ExitCause, Fact, FactSource, Observation, ResourceState, ServiceName, Stream, Timestamp,
+    AfterExit, EventKind, ExitCause, Fact, FactSource, Observation, ResourceState, ServiceName, Timestamp,
 };
 use overseer_runtime::{Base, Consumers, Health, Relay, RunError, run_until_stopped};
 use overseer_storage::{Db, Location};
@@ -74,7 +74,7 @@ impl Collector {
         let bus = InProcess::new();
         let durable = Durable {
             service: ServiceName::IncidentEngine,
-            stream: Stream::Facts,
+            concern: Concern::Facts,
             kinds: &[EventKind::FactBatch],
             sites: Sites::Every,
         };

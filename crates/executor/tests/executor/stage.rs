@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use overseer_bus::{Bus, Delivery, Durable, Handler, InProcess, Sites, Verdict};
+use overseer_bus::{Bus, Concern, Delivery, Durable, Handler, InProcess, Sites, Verdict};
 use overseer_contract::v1::execution_service_client::ExecutionServiceClient;
 use overseer_contract::{Event, EventPayload, v1};
 use overseer_executor::{ExecutorConfig, MIGRATIONS, build};
 use overseer_model::{
     Action, ApprovalId, EventKind, Fingerprint, IncidentId, PlanId, ResourceRef, Role, ServiceName, Site, StepId,
-    Stream, Subject, Timestamp,
+    Subject, Timestamp,
 };
 use overseer_permit::{CLAIMS_VERSION, Claims, Signer, TICKET_LIFE, Verifier};
 use overseer_provider_act::Act;
@@ -99,7 +99,7 @@ impl Stage {
         let (bus, heard) = (InProcess::new(), Arc::new(Heard::default()));
         let durable = Durable {
             service: ServiceName::ControlPlane,
-            stream: Stream::Events,
+            concern: Concern::Outcomes,
             kinds: &[
                 EventKind::StepStarted,
                 EventKind::StepActed,

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use overseer_bus::{Bus, BusError, Durable, InProcess, Incarnation, Setback, Sites, Subscription};
+use overseer_bus::{Bus, BusError, Concern, Durable, InProcess, Incarnation, Setback, Sites, Subscription};
 use overseer_contract::Event;
-use overseer_model::{EventId, EventKind, ServiceName, Stream, Timestamp};
+use overseer_model::{EventId, EventKind, ServiceName, Timestamp};
 use overseer_runtime::{
     ApplyError, Base, Consumer, Consumers, Health, Keyring, Peers, Relay, RunError, Service, Task, consume, first_time,
     run_until_stopped,
@@ -87,7 +87,7 @@ impl House {
     pub async fn run(&self, consumer: Arc<Counter>, others: Vec<Task>) -> Running {
         let durable = Durable {
             service: self.base.service,
-            stream: Stream::Events,
+            concern: Concern::Incidents,
             kinds: &[EventKind::PlanReady],
             sites: Sites::Every,
         };

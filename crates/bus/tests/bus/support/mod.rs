@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::join_all;
 use overseer_bus::{
-    Bus, BusError, Delivery, Durable, Handler, JetStream, JetStreamOptions, Sites, Subscription, Verdict,
+    Bus, BusError, Concern, Delivery, Durable, Handler, JetStream, JetStreamOptions, Sites, Subscription, Verdict,
 };
 use overseer_contract::Event;
 use overseer_model::{EventId, EventKind, ServiceName, Stream, Timestamp};
@@ -30,13 +30,18 @@ pub async fn connect(url: &str) -> JetStream {
 
 pub fn durable(service: ServiceName, kinds: &'static [EventKind], site: Option<&str>) -> Durable {
     let sites = site.map_or(Sites::Every, |site| Sites::Only(site.parse().unwrap()));
-    Durable { service, stream: kinds[0].stream(), kinds, sites }
+    let concern = match kinds[0].stream() {
+        Stream::Facts => Concern::Facts,
+        Stream::Events => Concern::Incidents,
+        Stream::Steps => Concern::Work,
+    };
+    Durable { service, concern, kinds, sites }
 }
 
 /// The durable of most cases.
 pub fn plans() -> Durable {
     let durable = durable(ServiceName::ControlPlane, &[EventKind::PlanReady, EventKind::PlanFinished], None);
-    assert_eq!(durable.stream, Stream::Events);
+    assert_eq!(durable.stream(), Stream::Events);
     durable
 }
 
