@@ -6,12 +6,14 @@ use overseer_model::Timestamp;
 use overseer_runtime::{ApplyError, Consumer, first_time};
 use overseer_storage::Db;
 
+use crate::claims::Claimant;
 use crate::notice::Notice;
 use crate::sender::Desk;
-use crate::store;
+use crate::store::{self, Sending};
 
 pub struct Notify {
     pub db: Db,
+    pub claimant: Claimant,
     pub desks: Vec<Desk>,
 }
 
@@ -23,15 +25,14 @@ impl Consumer for Notify {
         let now = Timestamp::now();
         let mut made = Vec::with_capacity(self.desks.len());
         for desk in &self.desks {
-            let outgoing = store::insert(&mut tx.conn(), event.id, &desk.target, &notice, now).await?;
-            // Before the commit shows the row to the desk's sender.
-            made.push((desk, desk.claims.take(outgoing.id), outgoing));
+            let room = desk.room();
+            let sending = if room.is_some() { Sending::At(self.claimant) } else { Sending::Later };
+            let outgoing = store::insert(&mut tx.conn(), event.id, &desk.target, &notice, sending, now).await?;
+            made.push((desk, room, outgoing));
         }
         tx.commit().await?;
-        for (desk, claim, outgoing) in made {
-            if let Some(claim) = claim {
-                desk.hand_over(claim, outgoing).await;
-            }
+        for (desk, room, outgoing) in made {
+            desk.hand_over(room, outgoing);
         }
         Ok(())
     }

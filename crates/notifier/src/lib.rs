@@ -28,14 +28,17 @@ use overseer_runtime::{Base, BuildError, Service, Task, consume};
 use overseer_storage::{Db, Migrations, StoreError};
 
 use crate::apply::Notify;
+use crate::claims::Claimant;
 use crate::wire::Deliveries;
 
 pub use config::{NotifierConfig, WebhookConfig};
 pub use outbound::{Reach, WebhookUrl};
 
 /// The service's own tables.
-pub const MIGRATIONS: Migrations =
-    Migrations(&[(100, "notifier", include_str!("../../../migrations/notifier/0100_notifier.sql"))]);
+pub const MIGRATIONS: Migrations = Migrations(&[
+    (100, "notifier", include_str!("../../../migrations/notifier/0100_notifier.sql")),
+    (101, "claims", include_str!("../../../migrations/notifier/0101_claims.sql")),
+]);
 
 /// # Errors
 /// When the configuration does not fit, or the store or the bus cannot be used.
@@ -47,9 +50,10 @@ pub async fn build(base: Base, config: NotifierConfig) -> Result<Service, BuildE
     let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
     abandon_undeclared(&base.db, &names).await?;
 
+    let claimant = Claimant::fresh();
     let (mut desks, mut tasks) = (Vec::new(), Vec::new());
     for target in targets {
-        let (desk, sender) = sender::open(base.db.clone(), target, patience, base.stop.clone());
+        let (desk, sender) = sender::open(base.db.clone(), claimant, target, patience, base.stop.clone());
         desks.push(desk);
         tasks.push(Task::new("sender", async move {
             sender.run().await;
@@ -58,7 +62,7 @@ pub async fn build(base: Base, config: NotifierConfig) -> Result<Service, BuildE
     }
     let durable =
         Durable { service: base.service, concern: Concern::Notices, kinds: notice::TOLD, sites: Sites::Every };
-    tasks.push(consume(&base, durable, Arc::new(Notify { db: base.db.clone(), desks })).await?);
+    tasks.push(consume(&base, durable, Arc::new(Notify { db: base.db.clone(), claimant, desks })).await?);
     tasks.push(overseer_runtime::retention::task(&base, retention::prune));
     let routes = tonic::service::Routes::new(DeliveryServiceServer::new(Deliveries { db: base.db.clone() }));
     Ok(Service::new(&base, routes, tasks))

@@ -17,7 +17,7 @@ use crate::sign::SigningKey;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 /// From the first byte of the request to the last of the answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// A kept connection saves the first notice after a quiet time its handshakes.
 const KEEP_IDLE: Duration = Duration::from_secs(300);
 /// Finds out that a kept connection is dead before a notice does.

@@ -1,9 +1,10 @@
 //! Sends what one target is to be told; each target has a sender, so that a dead one holds up nobody else.
 //!
-//! A new delivery comes straight from the commit that made it; the table is read at the start, and for what there was
-//! no room for. Each is sent at least once: one that was sent but not recorded is sent again, under the same id. One
-//! process sends for one store; two would both send what is pending when they start.
+//! A new delivery comes straight from the commit that made it, while there is room; the table is read at the start, for what
+//! there was no room for, and for what another process left. Each is sent at least once: one that was sent but not recorded
+//! is sent again, under the same id.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,66 +12,76 @@ use std::time::Duration;
 use overseer_model::{DeliveryId, Timestamp};
 use overseer_storage::{Db, StoreError};
 use ring::rand::SecureRandom;
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::{self, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::claims::{Claim, Claims};
+use crate::claims::{self, Claimant, LEASE};
 use crate::config::Target;
 use crate::delivery::{Patience, State, Step};
 use crate::store::{self, Outgoing, Settled};
 
 /// Requests to one target at once.
 const AT_ONCE: usize = 8;
-/// New deliveries that wait to be taken, which happens at once unless the database stalls the sender.
-const QUEUE: usize = 64;
-/// Rows read at once; there may be more after so many.
-const LOOK: usize = 64;
 /// Wait after the database failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Where the consumer leaves new deliveries to one target.
 pub struct Desk {
     pub target: String,
-    pub claims: Claims,
-    fresh: mpsc::Sender<(Claim, Outgoing)>,
+    room: Arc<Semaphore>,
+    /// At most as many as there is room for.
+    fresh: mpsc::UnboundedSender<(OwnedSemaphorePermit, Outgoing)>,
+    /// Something is left to the table.
+    left: Arc<Notify>,
 }
 
 impl Desk {
-    /// Hands over what was committed. The sender takes it without waiting for its receiver; it is gone only at the
-    /// end, and then the next start finds the row.
-    pub async fn hand_over(&self, claim: Claim, outgoing: Outgoing) {
-        let _gone = self.fresh.send((claim, outgoing)).await;
+    /// Room for one delivery; `None` when the sender has all it can take.
+    pub fn room(&self) -> Option<OwnedSemaphorePermit> {
+        self.room.clone().try_acquire_owned().ok()
+    }
+
+    /// Hands over what was committed; what has no room is found in the table. A sender that is gone has left it to the next.
+    pub fn hand_over(&self, room: Option<OwnedSemaphorePermit>, outgoing: Outgoing) {
+        match room {
+            Some(room) => drop(self.fresh.send((room, outgoing))),
+            None => self.left.notify_one(),
+        }
     }
 }
 
 pub struct Sender {
     attempts: Arc<Attempts>,
-    claims: Claims,
-    fresh: mpsc::Receiver<(Claim, Outgoing)>,
-    /// A claim ends when the loop sees the attempt's end, never while it looks into the table: what the table showed
-    /// before an attempt was recorded must not be sent.
-    sending: JoinSet<(Claim, Option<Timestamp>)>,
-    /// When the table has something to do again.
-    look_at: Option<Timestamp>,
+    room: Arc<Semaphore>,
+    fresh: mpsc::UnboundedReceiver<(OwnedSemaphorePermit, Outgoing)>,
+    left: Arc<Notify>,
+    /// Each gives back its room, and when it is to be tried again.
+    sending: JoinSet<(OwnedSemaphorePermit, Option<Timestamp>)>,
+    /// What is being sent, or was sent and is being recorded. A claim that ends meanwhile is taken again by the next look.
+    in_hand: HashMap<task::Id, DeliveryId>,
+    /// When the table may have something to do.
+    look_at: Timestamp,
 }
 
 /// What the attempts need.
 struct Attempts {
     db: Db,
+    claimant: Claimant,
     target: Target,
     patience: Patience,
     stop: CancellationToken,
 }
 
 /// The sender of one target, and the desk in front of it.
-pub fn open(db: Db, target: Target, patience: Patience, stop: CancellationToken) -> (Desk, Sender) {
-    let (sender, fresh) = mpsc::channel(QUEUE);
-    let claims = Claims::default();
-    let desk = Desk { target: target.name.clone(), claims: claims.clone(), fresh: sender };
-    let attempts = Arc::new(Attempts { db, target, patience, stop });
-    (desk, Sender { attempts, claims, fresh, sending: JoinSet::new(), look_at: Some(Timestamp::default()) })
+pub fn open(db: Db, claimant: Claimant, target: Target, patience: Patience, stop: CancellationToken) -> (Desk, Sender) {
+    let (sender, fresh) = mpsc::unbounded_channel();
+    let (room, left) = (Arc::new(Semaphore::new(AT_ONCE)), Arc::new(Notify::new()));
+    let desk = Desk { target: target.name.clone(), room: room.clone(), fresh: sender, left: left.clone() };
+    let attempts = Arc::new(Attempts { db, claimant, target, patience, stop });
+    let (sending, in_hand, look_at) = (JoinSet::new(), HashMap::new(), Timestamp::default());
+    (desk, Sender { attempts, room, fresh, left, sending, in_hand, look_at })
 }
 
 impl Sender {
@@ -78,82 +89,91 @@ impl Sender {
     pub async fn run(mut self) {
         let stop = self.attempts.stop.clone();
         loop {
-            let wait = self.until_look();
+            let wait = self.look_at.since(Timestamp::now());
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                Some((claim, outgoing)) = self.fresh.recv() => self.begin(claim, outgoing),
-                Some(ended) = self.sending.join_next() => match ended {
-                    Ok((_done, retry)) => self.look_by(retry),
-                    // It stays pending; the next look finds it.
-                    Err(panic) => tracing::error!(error = &panic as &dyn Error, "an attempt ended by a panic"),
-                },
-                () = sleep(wait), if wait.is_some() => self.look().await,
+                Some((room, outgoing)) = self.fresh.recv() => self.begin(room, outgoing),
+                Some(ended) = self.sending.join_next_with_id() => self.end(ended),
+                () = self.left.notified() => self.look_by(Timestamp::now()),
+                () = sleep(wait), if self.room.available_permits() > 0 => self.look().await,
             }
         }
         while self.sending.join_next().await.is_some() {}
-    }
-
-    /// Without room, a delivery is left to the table.
-    fn begin(&mut self, claim: Claim, outgoing: Outgoing) {
-        if self.has_room() {
-            let attempts = self.attempts.clone();
-            self.sending.spawn(async move { (claim, attempts.make(outgoing).await) });
-        } else {
-            self.look_by(Some(outgoing.due));
+        if let Err(error) = self.attempts.release().await {
+            // They are free when their lease ends.
+            tracing::warn!(error = &error as &dyn Error, "claims cannot be given up now");
         }
     }
 
-    fn has_room(&self) -> bool {
-        self.sending.len() < AT_ONCE
+    fn begin(&mut self, room: OwnedSemaphorePermit, outgoing: Outgoing) {
+        let delivery = outgoing.id;
+        if self.in_hand.values().any(|other| *other == delivery) {
+            return;
+        }
+        let attempts = self.attempts.clone();
+        let attempt = self.sending.spawn(async move { (room, attempts.make(outgoing).await) });
+        self.in_hand.insert(attempt.id(), delivery);
     }
 
-    fn look_by(&mut self, due: Option<Timestamp>) {
-        self.look_at = self.look_at.into_iter().chain(due).min();
+    fn end(&mut self, ended: Result<(task::Id, (OwnedSemaphorePermit, Option<Timestamp>)), JoinError>) {
+        match ended {
+            Ok((attempt, (_room, retry))) => {
+                self.in_hand.remove(&attempt);
+                if let Some(retry) = retry {
+                    self.look_by(retry);
+                }
+            }
+            // It stays pending, and is found when its claim has ended.
+            Err(panic) => {
+                self.in_hand.remove(&panic.id());
+                tracing::error!(error = &panic as &dyn Error, "an attempt ended by a panic");
+            }
+        }
     }
 
-    /// `None` while there is nothing to look for, or no room for what would be found.
-    fn until_look(&self) -> Option<Duration> {
-        self.look_at.filter(|_| self.has_room()).map(|due| due.since(Timestamp::now()))
+    fn look_by(&mut self, due: Timestamp) {
+        self.look_at = self.look_at.min(due);
     }
 
-    /// Begins what is due, and learns when the next one is.
+    /// Begins what is due, and learns when the next is. What another process leaves is found within a lease.
     async fn look(&mut self) {
-        self.look_at = None;
-        let found = match self.attempts.pending().await {
-            Ok(found) => found,
+        let mut rooms = Vec::new();
+        while let Ok(room) = self.room.clone().try_acquire_owned() {
+            rooms.push(room);
+        }
+        let now = Timestamp::now();
+        match self.attempts.take(rooms.len(), now).await {
+            Ok((taken, next)) => {
+                self.look_at = next.map_or(now + LEASE, |next| next.min(now + LEASE));
+                for (outgoing, room) in taken.into_iter().zip(rooms) {
+                    self.begin(room, outgoing);
+                }
+            }
             Err(error) => {
                 tracing::warn!(error = &error as &dyn Error, "pending deliveries cannot be read now");
-                return self.look_by(Some(Timestamp::now() + STORE_PAUSE));
-            }
-        };
-        let now = Timestamp::now();
-        self.look_by(next_look(&found, now));
-        for outgoing in found.into_iter().filter(|outgoing| outgoing.due <= now) {
-            if let Some(claim) = self.claims.take(outgoing.id) {
-                self.begin(claim, outgoing);
+                self.look_at = now + STORE_PAUSE;
             }
         }
     }
 }
 
-/// When the table has something to do after what was found, which is in the order of its dues.
-fn next_look(found: &[Outgoing], now: Timestamp) -> Option<Timestamp> {
-    let waiting = found.iter().find(|outgoing| outgoing.due > now);
-    let more = found.last().filter(|_| found.len() >= LOOK);
-    waiting.or(more).map(|outgoing| outgoing.due)
-}
-
-async fn sleep(wait: Option<Duration>) {
-    if let Some(wait) = wait.filter(|wait| !wait.is_zero()) {
+async fn sleep(wait: Duration) {
+    if !wait.is_zero() {
         tokio::time::sleep(wait).await;
     }
 }
 
 impl Attempts {
-    async fn pending(&self) -> Result<Vec<Outgoing>, StoreError> {
+    /// What is due and nobody else has in hand; and when the table has something to do after that.
+    async fn take(&self, most: usize, now: Timestamp) -> Result<(Vec<Outgoing>, Option<Timestamp>), StoreError> {
+        let taken = self.claimant.take(&self.db, &self.target.name, most, now).await?;
         let mut reader = self.db.reader().await?;
-        store::pending(&mut reader.conn(), &self.target.name, LOOK).await
+        Ok((taken, claims::next(&mut reader.conn(), &self.target.name).await?))
+    }
+
+    async fn release(&self) -> Result<(), StoreError> {
+        self.claimant.release(&self.db, &self.target.name).await
     }
 
     /// One attempt and its record; gives when the next one is due.
@@ -171,7 +191,7 @@ impl Attempts {
         let last_error = result.err().map(|failure| failure.to_string()).unwrap_or_default();
         report(step, attempt, &last_error);
         let state = State::Pending { due }.after(step)?;
-        self.record(id, read, &Settled { state, attempts: attempt, last_error }).await;
+        self.record(id, &Settled { state, attempts: attempt, last_error }).await;
         match state {
             State::Pending { due } => Some(due),
             State::Delivered { .. } | State::Dead { .. } => None,
@@ -180,8 +200,8 @@ impl Attempts {
 
     /// Tried until it succeeds: without it the receiver would be called again and again. Once the service is being
     /// stopped it is tried no more, and the next start sends again.
-    async fn record(&self, id: DeliveryId, read: u32, settled: &Settled) {
-        while let Err(error) = self.try_record(id, read, settled).await {
+    async fn record(&self, id: DeliveryId, settled: &Settled) {
+        while let Err(error) = self.try_record(id, settled).await {
             tracing::warn!(error = &error as &dyn Error, "an attempt cannot be recorded now");
             tokio::select! {
                 biased;
@@ -191,10 +211,10 @@ impl Attempts {
         }
     }
 
-    async fn try_record(&self, id: DeliveryId, read: u32, settled: &Settled) -> Result<(), StoreError> {
+    async fn try_record(&self, id: DeliveryId, settled: &Settled) -> Result<(), StoreError> {
         let mut tx = self.db.begin_write().await?;
-        if !store::settle(&mut tx.conn(), id, read, settled).await? {
-            tracing::warn!("another process recorded an attempt of this delivery: run one notifier per store");
+        if !store::settle(&mut tx.conn(), id, self.claimant, settled).await? {
+            tracing::warn!("the claim was lost: another process makes this attempt");
         }
         tx.commit().await
     }
@@ -220,31 +240,5 @@ fn luck() -> f64 {
     match ring::rand::SystemRandom::new().fill(&mut bytes) {
         Ok(()) => f64::from(u16::from_le_bytes(bytes)) / f64::from(u16::MAX),
         Err(_) => 0.0,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::notice::Kind;
-
-    #[test]
-    fn looks_again_when_something_is_due_and_not_before() {
-        let now = Timestamp::from_micros(100);
-        let look = |dues: &[i64]| {
-            let outgoing = |due: &i64| Outgoing {
-                id: DeliveryId::fresh(),
-                kind: Kind::StepFailed,
-                body: String::new(),
-                attempts: 1,
-                due: Timestamp::from_micros(*due),
-            };
-            next_look(&dues.iter().map(outgoing).collect::<Vec<_>>(), now).map(Timestamp::micros)
-        };
-        assert_eq!(look(&[]), None);
-        assert_eq!(look(&[1, 100]), None);
-        assert_eq!(look(&[1, 101, 500]), Some(101));
-        assert_eq!(look(&[7; LOOK]), Some(7));
-        assert_eq!(look(&[500; LOOK]), Some(500));
     }
 }

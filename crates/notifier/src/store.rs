@@ -3,6 +3,7 @@
 use overseer_model::{DeliveryId, EventId, Timestamp};
 use overseer_storage::{Conn, StoreError, on, row};
 
+use crate::claims::{Claimant, LEASE};
 use crate::delivery::State;
 use crate::notice::{Kind, Notice};
 
@@ -17,6 +18,13 @@ pub struct Outgoing {
     /// Made so far.
     pub attempts: u32,
     pub due: Timestamp,
+}
+
+/// Whether a new delivery is sent by the process that makes it, or by the first that finds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sending {
+    At(Claimant),
+    Later,
 }
 
 /// A delivery for those who ask what was told.
@@ -41,7 +49,7 @@ pub struct Settled {
 }
 
 row! {
-    struct OutgoingRow { id: String, kind: String, body: String, attempts: i64, due_at: i64 }
+    pub struct OutgoingRow { id: String, kind: String, body: String, attempts: i64, due_at: i64 }
 }
 row! {
     struct RecordRow {
@@ -63,36 +71,38 @@ pub async fn insert(
     event: EventId,
     target: &str,
     notice: &Notice,
+    sending: Sending,
     now: Timestamp,
 ) -> Result<Outgoing, StoreError> {
     let Notice { kind, body } = notice.clone();
     let new = Outgoing { id: DeliveryId::fresh(), kind, body, attempts: 0, due: now };
+    let (claimed_by, claim_until) = match sending {
+        Sending::At(claimant) => (claimant.text(), (now + LEASE).micros()),
+        Sending::Later => (String::new(), 0),
+    };
     on!(conn, c => sqlx::query(
-        "INSERT INTO delivery (id, event_id, target, kind, body, state, attempts, created_at, due_at, last_error) \
-         VALUES ($1, $2, $3, $4, $5, 'pending', $6, $7, $7, '')")
+        "INSERT INTO delivery (id, event_id, target, kind, body, state, attempts, created_at, due_at, last_error, \
+         claimed_by, claim_until) VALUES ($1, $2, $3, $4, $5, 'pending', $6, $7, $7, '', $8, $9)")
         .bind(new.id.to_string()).bind(event.to_string()).bind(target).bind(kind.as_str()).bind(&new.body)
-        .bind(i64::from(new.attempts)).bind(now.micros()).execute(c).await.map(drop))?;
+        .bind(i64::from(new.attempts)).bind(now.micros()).bind(claimed_by).bind(claim_until)
+        .execute(c).await.map(drop))?;
     Ok(new)
 }
 
-/// What this target was not told yet, in the order in which it is due.
-pub async fn pending(conn: &mut Conn<'_>, target: &str, most: usize) -> Result<Vec<Outgoing>, StoreError> {
-    let rows: Vec<OutgoingRow> = on!(conn, c => sqlx::query_as(
-        "SELECT id, kind, body, attempts, due_at FROM delivery \
-         WHERE target = $1 AND state = 'pending' ORDER BY due_at, id LIMIT $2")
-        .bind(target).bind(i64::try_from(most).unwrap_or(i64::MAX)).fetch_all(c).await)?;
-    rows.into_iter().map(Outgoing::try_from).collect()
-}
-
-/// Records the attempt after the `read`th; `false` when another one was recorded since.
-pub async fn settle(conn: &mut Conn<'_>, id: DeliveryId, read: u32, next: &Settled) -> Result<bool, StoreError> {
+/// Records an attempt and gives up its claim; `false` when the claim was lost: then another process makes the attempt.
+pub async fn settle(
+    conn: &mut Conn<'_>,
+    id: DeliveryId,
+    claimant: Claimant,
+    next: &Settled,
+) -> Result<bool, StoreError> {
     let Settled { state, attempts, last_error } = next;
     let (state, due, settled) = columns(*state);
     let rows = on!(conn, c => sqlx::query(
-        "UPDATE delivery SET state = $1, attempts = $2, due_at = $3, settled_at = $4, last_error = $5 \
-         WHERE id = $6 AND state = 'pending' AND attempts = $7")
+        "UPDATE delivery SET state = $1, attempts = $2, due_at = $3, settled_at = $4, last_error = $5, \
+         claim_until = 0 WHERE id = $6 AND state = 'pending' AND claimed_by = $7 AND claim_until > 0")
         .bind(state).bind(i64::from(*attempts)).bind(due).bind(settled).bind(last_error)
-        .bind(id.to_string()).bind(i64::from(read)).execute(c).await.map(|done| done.rows_affected()))?;
+        .bind(id.to_string()).bind(claimant.text()).execute(c).await.map(|done| done.rows_affected()))?;
     Ok(rows == 1)
 }
 

@@ -15,6 +15,9 @@ use overseer_testkit::{WebhookReceiver, until};
 /// For what takes milliseconds; the rest is for loaded machines.
 const SOON: Duration = Duration::from_secs(20);
 
+/// When what a dead process had in hand is free for others.
+const LEASE_ENDED: Duration = Duration::from_secs(60);
+
 /// Each case on each store.
 macro_rules! cases {
     ($($case:ident)*) => {
@@ -113,7 +116,7 @@ async fn a_crash_between_sending_and_recording_repeats_the_id(store: Store) {
 
     let receiver = WebhookReceiver::start().await;
     let house = store.start(vec![store.receiver("ops", &receiver)], 8, 50).await;
-    let hook = receiver.wait_for("incident_detected", |_| true, SOON).await;
+    let hook = receiver.wait_for("incident_detected", |_| true, LEASE_ENDED).await;
     assert!(request.contains(&format!("webhook-id: {}\r\n", hook.id)), "{request}");
     house.stop().await;
 }
@@ -217,4 +220,34 @@ async fn many_events_are_each_told_once(store: Store) {
     house.stop().await;
     let accepted = receiver.received().into_iter().filter(|hook| hook.accepted).count();
     assert_eq!((accepted, receiver.ids().len(), receiver.received().len()), (200, 200, 230));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_notifiers_on_one_store_tell_each_event_once() {
+    let (store, receiver) = (Store::postgres().await, WebhookReceiver::start().await);
+    receiver.fail_next(20);
+    let one = store.start(vec![store.receiver("ops", &receiver)], 8, 10).await;
+    let two = store.start(vec![store.receiver("ops", &receiver)], 8, 10).await;
+    let events: Vec<_> = (0..100).map(|at| house::detected(&format!("web{at}"))).collect();
+    tokio::join!(house::publish_all(&one, &events), house::publish_all(&two, &events));
+    assert_eq!(one.settled(100).await.len(), 100);
+    one.stop().await;
+    two.stop().await;
+    assert_eq!((receiver.ids().len(), receiver.received().len()), (100, 120));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_dead_notifier_had_in_hand_is_sent_by_another() {
+    let (store, silent) = (Store::postgres().await, Scripted::start(Answer::Nothing).await);
+    let receiver = WebhookReceiver::start().await;
+    let one = store.start(vec![store.target("ops", &silent.url, Reach::Declared)], 8, 50).await;
+    let two = store.start(vec![store.receiver("ops", &receiver)], 8, 50).await;
+    one.bus.publish(&house::detected("web")).await.unwrap();
+    let request = silent.request(SOON).await;
+    one.crash().await;
+    let hook = receiver.wait_for("incident_detected", |_| true, LEASE_ENDED).await;
+    assert!(request.contains(&format!("webhook-id: {}\r\n", hook.id)), "{request}");
+    let told = two.settled(1).await;
+    assert_eq!((told[0].state(), told[0].attempts), (DeliveryState::Delivered, 1));
+    two.stop().await;
 }

@@ -147,12 +147,14 @@ fn credential(keyring: &Keyring, service: ServiceName) -> anyhow::Result<Credent
 }
 
 /// A service that runs in one process at a time, where several could: on PostgreSQL. What has claims of its own on each
-/// piece of work (executor), no loop (identity) or no tables (gateway), runs in as many as there are.
+/// piece of work (executor, notifier), no loop (identity) or no tables (gateway), runs in as many as there are.
 async fn alone(ground: &Arc<Ground>, service: ServiceName) -> anyhow::Result<Option<(Switch, Task)>> {
     let scope = match service {
         ServiceName::Collector => ground.config.site.to_string(),
-        ServiceName::IncidentEngine | ServiceName::ControlPlane | ServiceName::Notifier => "*".to_owned(),
-        ServiceName::Identity | ServiceName::Executor | ServiceName::Gateway => return Ok(None),
+        ServiceName::IncidentEngine | ServiceName::ControlPlane => "*".to_owned(),
+        ServiceName::Identity | ServiceName::Executor | ServiceName::Notifier | ServiceName::Gateway => {
+            return Ok(None);
+        }
     };
     let name = HolderName { service, scope };
     let Some(competitor) = Competitor::new(&ground.location, name, ground.config.advertise(service)?)? else {

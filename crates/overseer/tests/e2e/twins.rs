@@ -7,8 +7,8 @@ use overseer_testkit::{CrashPlan, Crashes, Mode, Overseer, until};
 
 use crate::start;
 
-const ALONE: [&str; 4] = ["control-plane", "collector", "incident-engine", "notifier"];
-const SHARED: [&str; 1] = ["executor"];
+const ALONE: [&str; 3] = ["control-plane", "collector", "incident-engine"];
+const SHARED: [&str; 2] = ["executor", "notifier"];
 const SOON: Duration = Duration::from_secs(90);
 
 /// How a process ends.
