@@ -175,14 +175,20 @@ impl Server {
             self.at(handle, taken.sequence).await?
         };
         if self.ledger().compare(stream, taken, found, connection) {
-            let name = streams::name(stream);
-            metrics::counter!("overseer_bus_setbacks_total", "stream" => name).increment(1);
-            tracing::error!(
-                stream = name,
-                acknowledged = taken.sequence,
-                last = info.state.last_sequence,
-                "stream lost acknowledged events: set `sync_interval: always` in the server's jetstream section"
-            );
+            report_setback(stream, taken, info.state.last_sequence);
+        }
+        Ok(())
+    }
+
+    /// The server says that a sequence has another end than this process knows: others have written, an answer was lost, or
+    /// the stream went back.
+    async fn look_at_end(&self, stream: Stream, subject: &str) -> Result<(), Source> {
+        let Some(taken) = self.ledger().end_of(subject) else { return Ok(()) };
+        let handle = streams::ensure(&self.context, stream).await?;
+        let last = handle.cached_info().state.last_sequence;
+        let found = if last < taken.sequence { Found::BeyondTheEnd } else { self.at(&handle, taken.sequence).await? };
+        if self.ledger().other_end(stream, subject, found) {
+            report_setback(stream, taken, last);
         }
         Ok(())
     }
@@ -206,6 +212,17 @@ impl Server {
         let _ = connections.changed().await;
         sleep(ANSWER_AFTER_RECONNECT).await;
     }
+}
+
+fn report_setback(stream: Stream, lost: Taken, last: u64) {
+    let name = streams::name(stream);
+    metrics::counter!("overseer_bus_setbacks_total", "stream" => name).increment(1);
+    tracing::error!(
+        stream = name,
+        acknowledged = lost.sequence,
+        last,
+        "stream lost acknowledged events: set `sync_interval: always` in the server's jetstream section"
+    );
 }
 
 async fn reach(
@@ -290,8 +307,14 @@ impl Bus for JetStream {
     async fn publish(&self, event: &Event) -> Result<(), BusError> {
         let limit = MAX_EVENT_BYTES.min(self.server.client.max_payload());
         check_size(event, limit)?;
-        let message =
+        let mut message =
             PublishMessage::build().headers(wire::headers(event)).payload(event.data.clone().into_bytes().into());
+        // Else a server that lost the end of a sequence would take what comes after it, and nobody could fill the gap.
+        if event.kind.is_sequence()
+            && let Some(end) = self.server.ledger().end_of(&event.subject())
+        {
+            message = message.expected_last_subject_sequence(end.sequence);
+        }
         let stored = async { self.server.context.send_publish(event.subject(), message).await?.await };
         // Unconstrained: else the runtime may, to be fair to others, refuse the place in the queue at the first poll.
         let stored = tokio::task::coop::unconstrained(timeout(ANSWER_WITHIN, stored));
@@ -306,18 +329,27 @@ impl Bus for JetStream {
                 let taken = Taken { sequence: stored.sequence, event: event.id, at: Timestamp::now(), connection };
                 // The answer to a repeated event is about the place of the first.
                 if !stored.duplicate {
-                    self.server.ledger().note(event.kind.stream(), taken);
+                    let (mut ledger, stream) = (self.server.ledger(), event.kind.stream());
+                    ledger.note(stream, taken);
+                    if event.kind.is_sequence() {
+                        ledger.note_end(stream, event.subject(), taken);
+                    }
                 }
                 return Ok(());
             }
             Ok(Err(error)) => error,
             Err(elapsed) => return Err(BusError::NotTaken { source: Some(elapsed.into()) }),
         };
-        if error.kind() == PublishErrorKind::StreamNotFound {
-            // Sending it again is left to the caller, who knows what has to come before it.
-            if let Err(error) = streams::ensure_all(&self.server.context).await {
-                tracing::debug!(error = &*error as &dyn std::error::Error, "the streams are still missing");
-            }
+        // Sending it again is left to the caller, who knows what has to come before it.
+        if error.kind() == PublishErrorKind::StreamNotFound
+            && let Err(error) = streams::ensure_all(&self.server.context).await
+        {
+            tracing::debug!(error = &*error as &dyn std::error::Error, "the streams are still missing");
+        }
+        if error.kind() == PublishErrorKind::WrongLastSequence
+            && let Err(error) = self.server.look_at_end(event.kind.stream(), &event.subject()).await
+        {
+            tracing::debug!(error = &*error as &dyn std::error::Error, "the end of the stream cannot be read");
         }
         Err(BusError::NotTaken { source: Some(error.into()) })
     }

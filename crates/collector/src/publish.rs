@@ -42,6 +42,12 @@ pub struct Publisher {
     pub wake: Arc<Notify>,
 }
 
+enum Round {
+    Publish,
+    /// Asks the bus for its life first.
+    CheckAndPublish,
+}
+
 impl Publisher {
     /// Publishes until `stop` fires; a batch already on its way is waited for.
     pub async fn run(self, stop: CancellationToken) {
@@ -57,15 +63,20 @@ impl Publisher {
                 () = backoff.wait() => {}
             }
         }
+        let mut next = Round::CheckAndPublish;
         loop {
-            let round = tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = self.wake.notified() => self.publish_all(&stop).await,
-                _ = sweep.tick() => self.check_bus_and_publish(&mut noticed, &stop).await,
+            let round = match next {
+                Round::Publish => self.publish_all(&stop).await,
+                Round::CheckAndPublish => self.check_bus_and_publish(&mut noticed, &stop).await,
             };
             let Err(error) = round else {
                 backoff = Backoff::default();
+                next = tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return,
+                    () = self.wake.notified() => Round::Publish,
+                    _ = sweep.tick() => Round::CheckAndPublish,
+                };
                 continue;
             };
             if backoff.is_fresh() {
@@ -75,8 +86,9 @@ impl Publisher {
                 () = stop.cancelled() => return,
                 () = backoff.wait() => {}
             }
-            // The bus may have failed because it is another one now.
-            sweep.reset_immediately();
+            // The bus may have failed because it is another one now, or went back. Before that is known, nothing may be
+            // published that comes after what it lost.
+            next = Round::CheckAndPublish;
         }
     }
 

@@ -52,7 +52,7 @@ impl FactConsumer {
         let FactBatch { epoch, facts } = event.payload()?;
         let epoch: Epoch = epoch.parse().map_err(|_| BadWire { field: "epoch" })?;
         let mut tx = self.base.db.begin_write().await?;
-        let seen = store::cursor(&mut tx.conn(), epoch).await?;
+        let seen = store::cursor(&mut tx.conn(), epoch, Timestamp::now()).await?;
         let fresh: Vec<pb::Fact> = facts.into_iter().filter(|fact| fact.sequence > seen).collect();
         let (Some(first), Some(last)) = (fresh.first(), fresh.last()) else { return Ok(Progress::NothingNew) };
         if let Some(missing) = gap(seen, first.sequence) {

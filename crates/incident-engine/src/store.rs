@@ -231,11 +231,14 @@ pub async fn forget_states(conn: &mut Conn<'_>, resource: &ResourceKey) -> Resul
     Ok(())
 }
 
-/// The last fact of this collector's store that was applied; 0 before the first.
-pub async fn cursor(conn: &mut Conn<'_>, epoch: Epoch) -> Result<u64, StoreError> {
-    let last: Option<i64> = on!(conn, c => sqlx::query_scalar("SELECT sequence FROM fact_cursor WHERE epoch = $1")
-        .bind(epoch.to_string()).fetch_optional(c).await)?;
-    Ok(last.and_then(|last| u64::try_from(last).ok()).unwrap_or(0))
+/// The last fact of this collector's store that was applied; 0 before the first. Whoever reads it applies what follows: the
+/// row is locked, also when it is new.
+pub async fn cursor(conn: &mut Conn<'_>, epoch: Epoch, now: Timestamp) -> Result<u64, StoreError> {
+    let last: i64 = on!(conn, c => sqlx::query_scalar(
+        "INSERT INTO fact_cursor (epoch, sequence, updated_at) VALUES ($1, 0, $2) \
+         ON CONFLICT (epoch) DO UPDATE SET sequence = fact_cursor.sequence RETURNING sequence")
+        .bind(epoch.to_string()).bind(now.micros()).fetch_one(c).await)?;
+    from_count(last, "fact_cursor.sequence")
 }
 
 pub async fn save_cursor(conn: &mut Conn<'_>, epoch: Epoch, sequence: u64, now: Timestamp) -> Result<(), StoreError> {

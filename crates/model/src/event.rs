@@ -55,6 +55,14 @@ macro_rules! kinds {
                 match self { $(Self::$name => ServiceName::$publisher,)* }
             }
         }
+        impl EventKind {
+            /// Whether its events carry their places in one sequence, of which its consumer must not see a part before the
+            /// part before it.
+            #[must_use]
+            pub const fn is_sequence(self) -> bool {
+                matches!(self, Self::FactBatch)
+            }
+        }
         impl FromStr for EventKind {
             type Err = BadId;
             fn from_str(text: &str) -> Result<Self, BadId> {

@@ -29,6 +29,17 @@ pub enum Found {
     Nothing,
 }
 
+impl Found {
+    /// Whether the stream has lost `taken`, at whose place this is.
+    fn loses(self, taken: Taken) -> bool {
+        match self {
+            Self::BeyondTheEnd => true,
+            Self::Event(event) => event != Some(taken.event),
+            Self::Nothing => false,
+        }
+    }
+}
+
 /// The last events that one stream acknowledged.
 struct Last {
     taken: Taken,
@@ -39,6 +50,8 @@ struct Last {
 #[derive(Default)]
 pub struct Ledger {
     streams: BTreeMap<&'static str, Last>,
+    /// The ends of the sequences, by subject: what comes next follows this event or none.
+    sequences: BTreeMap<String, (Stream, Taken)>,
     setback: Option<Setback>,
 }
 
@@ -52,6 +65,27 @@ impl Ledger {
         }
     }
 
+    /// The last event of a sequence.
+    pub fn end_of(&self, subject: &str) -> Option<Taken> {
+        self.sequences.get(subject).map(|(_, taken)| *taken)
+    }
+
+    pub fn note_end(&mut self, stream: Stream, subject: String, taken: Taken) {
+        self.sequences.insert(subject, (stream, taken));
+    }
+
+    /// Another end was found than this process knows, with `found` at the place of the one that it knows. Whether the stream
+    /// went back.
+    pub fn other_end(&mut self, stream: Stream, subject: &str, found: Found) -> bool {
+        let Some((_, taken)) = self.sequences.remove(subject) else { return false };
+        let lost = found.loses(taken);
+        if lost {
+            self.forget(stream);
+            self.went_back(taken);
+        }
+        lost
+    }
+
     pub fn last(&self, stream: Stream) -> Option<Taken> {
         self.streams.get(super::streams::name(stream)).map(|last| last.taken)
     }
@@ -59,6 +93,7 @@ impl Ledger {
     /// The stream is another one: what the former had is no measure for it.
     pub fn forget(&mut self, stream: Stream) {
         self.streams.remove(super::streams::name(stream));
+        self.sequences.retain(|_, (of, _)| *of != stream);
     }
 
     /// The next to be compared is what came over the later connection.
@@ -75,16 +110,18 @@ impl Ledger {
 
     /// Whether the stream went back, given what it has over `connection` where it acknowledged `taken`.
     pub fn compare(&mut self, stream: Stream, taken: Taken, found: Found, connection: u64) -> bool {
-        let lost = match found {
-            Found::BeyondTheEnd => true,
-            Found::Event(event) => event != Some(taken.event),
-            Found::Nothing => false,
-        };
-        if !lost {
+        if !found.loses(taken) {
             self.go_on(stream, Some(Taken { connection, ..taken }));
             return false;
         }
         self.go_on(stream, None);
+        self.sequences.retain(|_, (of, _)| *of != stream);
+        self.went_back(taken);
+        true
+    }
+
+    /// `taken` is lost, and what came after it.
+    fn went_back(&mut self, taken: Taken) {
         let since = taken.at - MAY_BE_LOST;
         let before = self.setback;
         self.setback = Some(Setback {
@@ -92,7 +129,6 @@ impl Ledger {
             // Who has not read of the one before needs both.
             since: before.map_or(since, |setback| setback.since.min(since)),
         });
-        true
     }
 }
 

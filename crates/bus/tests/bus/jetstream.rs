@@ -133,6 +133,40 @@ async fn notices_that_the_store_went_back_also_when_others_have_filled_it_again(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn takes_no_part_of_a_sequence_before_what_a_setback_lost() {
+    let nats = Nats::start().await;
+    let (bus, other) = (connect(&nats.url()).await, connect(&nats.url()).await);
+    let facts = |data: &str| event(EventKind::FactBatch, "nas-1", "facts", data);
+    outbox(&bus, &[facts("1")]).await;
+    nats.kill().await;
+    let synced = nats.keep_store();
+    nats.restart().await;
+    outbox(&bus, &[facts("2"), facts("3")]).await;
+    nats.kill().await;
+    nats.return_to(&synced);
+    // It is on its way while the server comes back, before anybody can have noticed.
+    let next = facts("4");
+    let (refused, ()) = tokio::join!(bus.publish(&next), nats.restart());
+    let refused = match refused {
+        // The connection was not there in time; now it is.
+        Err(BusError::NotTaken { source: None }) => bus.publish(&next).await,
+        other => other,
+    };
+    assert!(matches!(refused, Err(BusError::NotTaken { source: Some(_) })), "{refused:?}");
+    assert_eq!(bus.setback().map(|setback| setback.number), Some(1), "it is known at once");
+    outbox(&bus, &[facts("2"), facts("3"), next]).await;
+    let durable = durable(overseer_model::ServiceName::IncidentEngine, &[EventKind::FactBatch], None);
+    let running = Running::start(&bus, durable, Recorder::done()).await;
+    running.saw(&["1", "2", "3", "4"]).await;
+    // Another process that goes on with the sequence is no setback.
+    outbox(&other, &[facts("5")]).await;
+    outbox(&bus, &[facts("6")]).await;
+    running.saw(&["1", "2", "3", "4", "5", "6"]).await;
+    assert_eq!(bus.setback().map(|setback| setback.number), Some(1));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_event_of_a_lost_store_does_not_settle_one_of_the_new() {
     let nats = Nats::start().await;
     let bus = connect(&nats.url()).await;

@@ -103,6 +103,8 @@ struct LossyBus {
     life: Mutex<String>,
     setback: Mutex<Option<Setback>>,
     away: Mutex<bool>,
+    /// At the next publish it notices that it went back, and refuses.
+    went_back: Mutex<bool>,
     taken: Mutex<Vec<(u64, Observation)>>,
 }
 
@@ -114,6 +116,11 @@ impl Bus for LossyBus {
     async fn publish(&self, event: &Event) -> Result<(), BusError> {
         if *self.away.lock().unwrap() {
             return Err(BusError::Stopped);
+        }
+        if std::mem::take(&mut *self.went_back.lock().unwrap()) {
+            let since = Timestamp::now() - Duration::from_secs(300);
+            *self.setback.lock().unwrap() = Some(Setback { number: 1, since });
+            return Err(BusError::NotTaken { source: None });
         }
         if event.kind == EventKind::FactBatch {
             let batch: v1::FactBatch = event.payload().unwrap();
@@ -143,6 +150,7 @@ impl LossyBus {
             life: Mutex::new("first".into()),
             setback: Mutex::default(),
             away: Mutex::new(false),
+            went_back: Mutex::new(false),
             taken: Mutex::default(),
         })
     }
@@ -222,5 +230,17 @@ async fn a_bus_that_went_back_gets_the_last_facts_again_and_so_does_any_bus_at_a
     let stop = start(&folder, &platform, later.clone()).await;
     platform.with(|state| state.there.clear());
     later.until_taken(&[(1, RUNS), (2, GONE)]).await;
+    stop.cancel();
+}
+
+#[tokio::test]
+async fn what_comes_after_lost_facts_waits_for_them() {
+    let (folder, platform, bus) = (tempfile::tempdir().unwrap(), Platform::default(), LossyBus::new());
+    platform.with(|state| state.there = vec![running("c1")]);
+    let stop = start(&folder, &platform, bus.clone()).await;
+    bus.until_taken(&[(1, RUNS)]).await;
+    *bus.went_back.lock().unwrap() = true;
+    platform.with(|state| state.there.clear());
+    bus.until_taken(&[(1, RUNS), (1, RUNS), (2, GONE)]).await;
     stop.cancel();
 }

@@ -99,6 +99,20 @@ async fn replays_what_is_not_too_late_and_says_so_when_it_is(location: &Location
     assert_eq!(incidents(&consumer).await, web([1, 2, 3, 4, 6]), "it would tell of a state that is over");
 }
 
+async fn two_that_apply_the_same_facts_at_once_open_one_incident_for_each(location: &Location) {
+    let (one, epoch) = (consumer(location).await, Epoch::fresh());
+    let two = FactConsumer { base: one.base.clone(), thresholds: THRESHOLDS, changed: Arc::default() };
+    let batches: Vec<Event> = (1..=20).map(|number| batch(epoch, number..=number)).collect();
+    let in_order = async |consumer: &FactConsumer| {
+        for batch in &batches {
+            consumer.apply(batch).await.unwrap();
+        }
+    };
+    tokio::join!(in_order(&one), in_order(&two));
+    assert_eq!(incidents(&one).await, (1..=20).map(|number| format!("web{number}")).collect::<Vec<_>>());
+    assert_eq!(missing(&one).await, Vec::<String>::new());
+}
+
 fn web<const N: usize>(numbers: [u64; N]) -> Vec<String> {
     numbers.map(|number| format!("web{number}")).into()
 }
@@ -125,6 +139,7 @@ macro_rules! on_both_engines {
 on_both_engines! {
     applies_each_fact_once_and_records_what_is_missing
     replays_what_is_not_too_late_and_says_so_when_it_is
+    two_that_apply_the_same_facts_at_once_open_one_incident_for_each
 }
 
 #[test]
