@@ -103,7 +103,7 @@ struct LossyBus {
     life: Mutex<String>,
     setback: Mutex<Option<Setback>>,
     away: Mutex<bool>,
-    /// At the next publish it notices that it went back, and refuses.
+    /// At the next facts it notices that it went back, and refuses.
     went_back: Mutex<bool>,
     taken: Mutex<Vec<(u64, Observation)>>,
 }
@@ -117,7 +117,7 @@ impl Bus for LossyBus {
         if *self.away.lock().unwrap() {
             return Err(BusError::Stopped);
         }
-        if std::mem::take(&mut *self.went_back.lock().unwrap()) {
+        if event.kind == EventKind::FactBatch && std::mem::take(&mut *self.went_back.lock().unwrap()) {
             let since = Timestamp::now() - Duration::from_secs(300);
             *self.setback.lock().unwrap() = Some(Setback { number: 1, since });
             return Err(BusError::NotTaken { source: None });
