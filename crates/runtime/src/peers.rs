@@ -21,6 +21,10 @@ use crate::gate::{ASSERTION_HEADER, CALLER_HEADER, header};
 const ANSWER_WINDOW: u32 = 256 << 10;
 const ANSWERS_WINDOW: u32 = 128 << 20;
 
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+/// Longest wait for the beginning of an answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
 #[derive(Clone)]
 enum Target {
     /// Filled once that service is built.
@@ -54,6 +58,20 @@ pub enum UpstreamError {
     },
 }
 
+/// The connection to a service in another process, made when it is used first. The time that an answer may take ends with
+/// its beginning: a stream takes as long as it takes.
+pub(crate) fn channel(address: &str) -> Result<Channel, UpstreamError> {
+    let endpoint = Endpoint::from_shared(address.to_owned())
+        .map_err(|_| UpstreamError::BadAddress { address: address.to_owned() })?;
+    Ok(endpoint
+        .connect_timeout(CONNECT_WITHIN)
+        .timeout(ANSWER_WITHIN)
+        .tcp_nodelay(true)
+        .initial_stream_window_size(ANSWER_WINDOW)
+        .initial_connection_window_size(ANSWERS_WINDOW)
+        .connect_lazy())
+}
+
 impl Peers {
     /// The ways of the service whose credential it is. `remote` has the addresses of the services that run elsewhere; all
     /// others run here.
@@ -63,19 +81,7 @@ impl Peers {
     pub fn new(own: Credential, remote: &HashMap<ServiceName, String>) -> Result<Self, UpstreamError> {
         let target = |service| match remote.get(&service) {
             None => Ok(Target::Local(Arc::default())),
-            Some(address) => Endpoint::from_shared(address.clone())
-                .map(|endpoint| {
-                    Target::Remote(
-                        endpoint
-                            .connect_timeout(Duration::from_secs(2))
-                            .timeout(Duration::from_secs(10))
-                            .tcp_nodelay(true)
-                            .initial_stream_window_size(ANSWER_WINDOW)
-                            .initial_connection_window_size(ANSWERS_WINDOW)
-                            .connect_lazy(),
-                    )
-                })
-                .map_err(|_| UpstreamError::BadAddress { address: address.clone() }),
+            Some(address) => channel(address).map(Target::Remote),
         };
         let targets = ServiceName::ALL.into_iter().map(|service| Ok((service, target(service)?)));
         Ok(Self { targets: Arc::new(targets.collect::<Result<_, UpstreamError>>()?), own })

@@ -1,28 +1,23 @@
 //! Two processes of a service that must not run twice: one holds, the other waits, ready, and forwards what it is asked to
 //! the one that holds. Which one that is says the database ([`overseer_storage::Competitor`]).
 
+mod forward;
+
 use std::future::Future;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
-use http::HeaderValue;
+use axum::response::Response;
 use overseer_model::ServiceName;
 use overseer_storage::{Competitor, Db, Held, PROBE_EVERY, Term};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
-use tonic::transport::Endpoint;
 use tower::ServiceExt;
 
+use self::forward::Forwarder;
 use crate::service::{Service, Task, run_until_stopped};
 use crate::{Dependency, Health, RunError};
-
-/// Marks what a standby forwarded: it goes no further, so that two that each take the other for the holder end it.
-const FORWARDED: &str = "overseer-forwarded";
-/// Longest wait for the holder to take a connection.
-const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 
 /// The methods of a service, whoever answers them at the moment.
 #[derive(Clone)]
@@ -51,42 +46,6 @@ async fn switched(State(switch): State<Switch>, request: Request) -> Response {
     match router.oneshot(request).await {
         Ok(answer) => answer,
         Err(never) => match never {},
-    }
-}
-
-/// What forwards to the holder.
-#[derive(Clone)]
-struct Forwarder {
-    service: ServiceName,
-    competitor: Arc<Competitor>,
-    db: Db,
-}
-
-impl Forwarder {
-    fn router(self) -> Router {
-        Router::new().fallback(forward).with_state(self)
-    }
-}
-
-async fn forward(State(forwarder): State<Forwarder>, mut request: Request) -> Response {
-    let unavailable = |text: String| Status::unavailable(text).into_http::<axum::body::Body>().into_response();
-    let service = forwarder.service;
-    if request.headers().contains_key(FORWARDED) {
-        return unavailable(format!("no process runs {service} at the moment"));
-    }
-    let address = match forwarder.competitor.address_of_holder(&forwarder.db).await {
-        Ok(Some(address)) => address,
-        Ok(None) => return unavailable(format!("no process runs {service} yet")),
-        Err(_) => return unavailable(format!("the database of {service} is unavailable")),
-    };
-    let Ok(endpoint) = Endpoint::from_shared(address) else {
-        return unavailable(format!("the holder of {service} has no usable address: correct advertise"));
-    };
-    request.headers_mut().insert(FORWARDED, HeaderValue::from_static("1"));
-    let channel = endpoint.connect_timeout(CONNECT_WITHIN).tcp_nodelay(true).connect_lazy();
-    match channel.oneshot(request.map(tonic::body::Body::new)).await {
-        Ok(answer) => answer.map(axum::body::Body::new),
-        Err(_) => unavailable(format!("the process that runs {service} does not answer")),
     }
 }
 
@@ -146,8 +105,7 @@ where
 
     /// Term after term, until `stop` fires or a task of a term fails.
     async fn run(self) -> Result<(), RunError> {
-        let forwarder =
-            Forwarder { service: self.service, competitor: self.competitor.clone(), db: self.db.clone() }.router();
+        let forwarder = Forwarder::new(self.service, self.competitor.clone(), self.db.clone()).router();
         loop {
             self.switch.set(forwarder.clone());
             let mut held = tokio::select! {

@@ -19,6 +19,8 @@ use crate::{Db, Location, StoreError};
 pub const PROBE_EVERY: Duration = Duration::from_millis(500);
 /// Longest answer to that.
 const PROBE_WITHIN: Duration = Duration::from_secs(3);
+/// Longest try: longer than PostgreSQL leaves a transaction of the holder before idle, which the next one waits for.
+const ATTEMPT_WITHIN: Duration = Duration::from_secs(45);
 /// PostgreSQL ends a holder's session that is silent for so long: its process hangs, or its machine is gone.
 const SILENT_FOR: &str = "10s";
 
@@ -78,6 +80,12 @@ impl Competitor {
     /// # Errors
     /// When the database does not answer.
     pub async fn attempt(&self) -> Result<Option<Held>, StoreError> {
+        // A session that was given up ends, and a lock that it had with it.
+        let given_up = |_| StoreError::Unavailable(sqlx::Error::PoolTimedOut);
+        tokio::time::timeout(ATTEMPT_WITHIN, self.take()).await.map_err(given_up)?
+    }
+
+    async fn take(&self) -> Result<Option<Held>, StoreError> {
         let mut session = self.options.connect().await?;
         let had: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
             .bind(self.name.number())

@@ -10,3 +10,4 @@ mod life;
 mod peers;
 mod relay;
 mod settings;
+mod standby;
