@@ -52,6 +52,10 @@ test *ARGS:
 long RANGE='1..10001':
     OVERSEER_LONG="$1" cargo test --package overseer --test e2e -- --ignored --nocapture long::
 
+# Record anew what this version writes (tables, events, tickets), which later versions must read
+record:
+    cargo test --package overseer --test e2e -- --ignored --nocapture --exact versions::record
+
 # Check format, lints and dependencies
 lint:
     cargo fmt --all --check
@@ -97,7 +101,7 @@ bench-ingest GENERATOR *ARGS:
     ingest=$(cargo bench --package overseer-logs --bench ingest --no-run --message-format json 2>/dev/null | grep -o '"executable":"[^"]*/ingest-[^"]*"' | cut -d'"' -f4)
     python3 crates/logs/benches/ingest.py "$ingest" "$@"
 
-# Fuzz a parser for SECONDS: mine, join, public_form, miner_state, redact, segment
+# Fuzz a parser for SECONDS: mine, join, public_form, miner_state, redact, segment, credential
 fuzz TARGET SECONDS='60':
     #!/usr/bin/env bash
     set -euo pipefail

@@ -38,9 +38,9 @@ pub struct Overseer {
     pub mode: Mode,
     pub docker: Docker,
     pub hook: WebhookReceiver,
-    /// Only for [`Mode::ProcessPerService`].
+    /// Both only for [`Mode::ProcessPerService`].
     pub nats: Option<Nats>,
-    postgres: Option<Postgres>,
+    pub postgres: Option<Postgres>,
     exe: PathBuf,
     folder: TempDir,
     /// Of each service; in one process only the gateway's is used.

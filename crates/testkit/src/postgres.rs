@@ -40,6 +40,22 @@ impl Postgres {
         self.url_of(&name)
     }
 
+    /// From now on each new session of `overseer` logs the plan of each statement, and reads a table from end to end only where
+    /// there is no index for it.
+    pub async fn log_plans(&self) {
+        for setting in
+            ["session_preload_libraries = auto_explain", "auto_explain.log_min_duration = 0", "enable_seqscan = off"]
+        {
+            let sql = format!("ALTER DATABASE overseer SET {setting}");
+            Self::psql(&self.admin_url(), &sql).await.unwrap_or_else(|complaint| panic!("{complaint}"));
+        }
+    }
+
+    /// What the server has logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.peer.folder().join("postgres.log")).expect("the server writes a log")
+    }
+
     /// SIGKILL to the server, all its processes. What was committed stays.
     pub async fn kill(&self) {
         self.peer.order("kill", "killed").await;

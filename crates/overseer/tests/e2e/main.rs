@@ -13,12 +13,14 @@ mod http;
 mod kills;
 mod logs;
 mod long;
+mod queries;
 mod rights;
 mod sources;
 mod summaries;
 mod the_loop;
 mod traces;
 mod twins;
+mod versions;
 
 use std::path::Path;
 

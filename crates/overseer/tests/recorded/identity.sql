@@ -1,0 +1,78 @@
+BEGIN TRANSACTION;
+CREATE TABLE _sqlx_migrations (
+    version BIGINT PRIMARY KEY,
+    description TEXT NOT NULL,
+    installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    success BOOLEAN NOT NULL,
+    checksum BLOB NOT NULL,
+    execution_time BIGINT NOT NULL
+);
+INSERT INTO "_sqlx_migrations" VALUES(1,'courier','2026-12-01 05:28:44',1,X'232B3279E9D03D44E0BBDE1E7EAD5AC9F9AC8CF0E349555B881443DE20ECAD53F75E17F00077B7E836AC024C055E682B',1349674);
+INSERT INTO "_sqlx_migrations" VALUES(2,'parked','2026-12-01 05:28:44',1,X'79D12BC4B194DDE476C8D7C37B38D7D2EFE63F8F186331952EEAF4F46FF947A8FB226CF61370B52738EA62B5D2621EF5',1042618);
+INSERT INTO "_sqlx_migrations" VALUES(3,'holder','2026-12-01 05:28:44',1,X'A213679A48CECE7F1E8AFBAB702F43E22B2EBA613360194E5B4742F0C27B3DD79F888B7B21E4911812538BAE2F543E03',579280);
+INSERT INTO "_sqlx_migrations" VALUES(4,'first_relayed','2026-12-01 05:28:44',1,X'250FC84636DB389EAC8C0A4AB485099CC2658BC77EBF77D7CAA3547300454E542A861C74C32E7AE829A947AE48C03573',731707);
+INSERT INTO "_sqlx_migrations" VALUES(100,'tokens','2026-12-01 05:28:44',1,X'98D41A8F3C6D944EEE95A14802A6C3627E727EB1258960AC13F7D865A6C2C894EA17808EAF10AF18DDE8CBEC20FC6EDB',575855);
+CREATE TABLE audit (
+    sequence BIGINT PRIMARY KEY,
+    at BIGINT NOT NULL,
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL,
+    object TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    hash TEXT NOT NULL
+);
+INSERT INTO "audit" VALUES(1,1796102924594158,'service:identity','token.made','token:admin','first start','2ee2ed843304b3fe7da2c8b811d66e110d058919c9d8893e2894a052ec6ccac0');
+CREATE TABLE audit_head (
+    id BIGINT PRIMARY KEY,
+    sequence BIGINT NOT NULL,
+    hash TEXT NOT NULL
+);
+INSERT INTO "audit_head" VALUES(1,1,'2ee2ed843304b3fe7da2c8b811d66e110d058919c9d8893e2894a052ec6ccac0');
+CREATE TABLE holder (
+    -- The service, and the site that it is alone for, or `*`.
+    id TEXT PRIMARY KEY,
+    epoch BIGINT NOT NULL,
+    -- Where others reach it.
+    address TEXT NOT NULL,
+    since BIGINT NOT NULL
+);
+CREATE TABLE inbox (
+    event_id TEXT PRIMARY KEY,
+    seen_at BIGINT NOT NULL
+);
+CREATE TABLE outbox (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    site TEXT NOT NULL,
+    ordering_key TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    trace TEXT,
+    data TEXT NOT NULL,
+    relayed_at BIGINT
+, first_relayed_at BIGINT);
+CREATE TABLE parked (
+    event_id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    site TEXT NOT NULL,
+    data TEXT NOT NULL,
+    error TEXT NOT NULL,
+    parked_at BIGINT NOT NULL
+, ordering_key TEXT NOT NULL DEFAULT '', at BIGINT NOT NULL DEFAULT 0, trace TEXT);
+CREATE TABLE store_state (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);
+INSERT INTO "store_state" VALUES('bus_incarnation','in-process');
+CREATE TABLE token (
+    hash TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    roles TEXT NOT NULL,
+    created_at BIGINT NOT NULL
+);
+INSERT INTO "token" VALUES('47c17cce844be2cb9d50202005763236eecdfb9fc04f5217c076ee3ae303f477','token:admin','["viewer","operator","approver","admin"]',1796102924594158);
+CREATE INDEX outbox_waiting ON outbox (id) WHERE relayed_at IS NULL;
+CREATE INDEX outbox_relayed ON outbox (relayed_at) WHERE relayed_at IS NOT NULL;
+CREATE INDEX inbox_seen ON inbox (seen_at);
+CREATE INDEX parked_at ON parked (parked_at);
+CREATE INDEX outbox_first_relayed ON outbox (first_relayed_at) WHERE first_relayed_at IS NOT NULL;
+COMMIT;
