@@ -321,6 +321,40 @@ async fn a_parked_event_is_replayed_once_or_dropped_for_good_and_that_is_audited
     assert_eq!(said, [drop_requested, dropped, asked.clone(), asked, by_ana("parked.replayed", &one)]);
 }
 
+async fn parked_events_are_listed_in_pages_and_silent_services_are_named(store: Store) {
+    let instance = Instance::start(&store).await;
+    let made =
+        || Event::new("home".parse().unwrap(), "i", Timestamp::now(), None, &detected(IncidentId::fresh())).unwrap();
+    let parked_here: Vec<Event> = (0..5).map(|_| made()).collect();
+    let mut tx = instance.db.begin_write().await.unwrap();
+    for event in &parked_here {
+        parked::park(&mut tx.conn(), event, "failed", Timestamp::now()).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let mut admin = ParkedServiceClient::new(instance.asked_by(vec![Role::Admin]));
+    let (mut ids, mut unanswered, mut page_token) = (Vec::new(), Vec::new(), String::new());
+    loop {
+        let request = pb::ListParkedRequest { page_size: 2, page_token };
+        let page = admin.list_parked(request).await.unwrap().into_inner();
+        assert!(page.events.len() <= 2);
+        ids.extend(page.events.into_iter().map(|event| event.id));
+        unanswered.extend(page.unanswered);
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        page_token = page.next_page_token;
+    }
+    let mut expected: Vec<_> = parked_here.iter().map(|event| event.id.to_string()).collect();
+    expected.sort();
+    assert_eq!(ids, expected);
+    // Only the control plane runs here.
+    assert_eq!(unanswered, ["identity", "collector", "incident-engine", "executor", "notifier"]);
+    for token in ["x", "nobody/", "control-plane"] {
+        let request = pb::ListParkedRequest { page_size: 2, page_token: token.to_owned() };
+        assert_eq!(admin.list_parked(request).await.unwrap_err().code(), tonic::Code::InvalidArgument, "{token}");
+    }
+}
+
 async fn old_plans_and_removed_targets_go_and_active_ones_stay(store: Store) {
     let instance = Instance::start(&store).await;
     instance.tell("r", &changed(resource(), "target")).await;
@@ -367,6 +401,7 @@ on_both_stores! {
     a_step_that_a_person_says_is_done_proves_nothing
     events_of_a_newer_service_are_passed_over_and_park_nothing
     a_parked_event_is_replayed_once_or_dropped_for_good_and_that_is_audited
+    parked_events_are_listed_in_pages_and_silent_services_are_named
     old_plans_and_removed_targets_go_and_active_ones_stay
 }
 
