@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures::stream::StreamExt;
 use overseer_logstore::Stream;
 use overseer_model::{ResourceState, Timestamp};
-use overseer_provider_port::{LogEnd, LogError, LogLine, LogPosition, LogStart, LogStream, Logs};
+use overseer_provider_port::{LogError, LogLine, LogPosition, LogStart, LogStream, Logs};
 use overseer_runtime::Backoff;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
@@ -141,13 +141,13 @@ impl Reader {
                     }
                 }
                 Err(error @ LogError::NotFound { .. }) => {
-                    tracing::debug!(error = &error as &dyn Error, "a log is gone");
+                    tracing::debug!(error = &error as &dyn Error, "log is gone");
                     break;
                 }
                 Err(error @ LogError::BadPosition { .. }) => {
-                    tracing::warn!(error = &error as &dyn Error, "the log is read anew, as far as it is kept");
+                    tracing::warn!(error = &error as &dyn Error, "position lost; reading the log from its oldest line");
                     self.position = None;
-                    if let Err(error) = self.read_from(self.oldest(), LogEnd::Exit, &mut backoff).await {
+                    if let Err(error) = self.read_from(self.oldest(), &mut backoff).await {
                         self.say(&error, &backoff);
                     }
                     self.wait(&mut backoff).await;
@@ -157,7 +157,7 @@ impl Reader {
                     self.wait(&mut backoff).await;
                 }
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn Error, "a log cannot be read");
+                    tracing::warn!(error = &error as &dyn Error, "log cannot be read");
                     self.states.set(&self.key, SourceState::Refused { why: error.to_string() });
                     // Only another start can change that.
                     if self.woken.changed().await.is_err() {
@@ -172,7 +172,7 @@ impl Reader {
 
     fn say(&self, error: &LogError, backoff: &Backoff) {
         if backoff.is_fresh() {
-            tracing::warn!(error = error as &dyn Error, "a log is interrupted; reading on as soon as it can be");
+            tracing::warn!(error = error as &dyn Error, "log interrupted; retrying");
         }
         self.states.set(&self.key, SourceState::Waiting { why: error.to_string() });
     }
@@ -190,12 +190,17 @@ impl Reader {
         }
     }
 
-    /// Follows to the end, then reads what came between the last line and the end.
+    /// Follows to the end, again and again until nothing more comes: an engine may end a log before its last line is stored.
     async fn read(&mut self, backoff: &mut Backoff) -> Result<(), LogError> {
-        let start = self.start().await?;
-        self.read_from(start, LogEnd::Exit, backoff).await?;
-        let start = self.position.map_or(start, LogStart::After);
-        self.read_from(start, LogEnd::Now, backoff).await
+        let mut start = self.start().await?;
+        loop {
+            let before = self.position;
+            self.read_from(start, backoff).await?;
+            if self.position == before {
+                return Ok(());
+            }
+            start = self.position.map_or(start, LogStart::After);
+        }
     }
 
     fn oldest(&self) -> LogStart {
@@ -211,9 +216,9 @@ impl Reader {
         Ok(self.position.map_or_else(|| self.oldest(), LogStart::After))
     }
 
-    async fn read_from(&mut self, start: LogStart, end: LogEnd, backoff: &mut Backoff) -> Result<(), LogError> {
+    async fn read_from(&mut self, start: LogStart, backoff: &mut Backoff) -> Result<(), LogError> {
         let opening = self.openings.acquire().await;
-        let lines = self.logs.follow_logs(&self.id, start, end).await?;
+        let lines = self.logs.follow_logs(&self.id, start).await?;
         drop(opening);
         self.states.set(&self.key, SourceState::Following);
         let mut lines = lines.ready_chunks(TOGETHER);

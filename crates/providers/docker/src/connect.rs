@@ -9,7 +9,7 @@ use bollard::errors::Error;
 const DEFAULT: &str = "unix:///var/run/docker.sock";
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{got}` is not an address of a Docker engine: write unix:///path/to/docker.sock or tcp://host:port")]
+#[error("invalid Docker address `{got}`: expected unix:///path/to/docker.sock or tcp://host:port")]
 pub struct BadHost {
     pub got: String,
 }

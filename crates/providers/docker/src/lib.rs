@@ -119,7 +119,7 @@ impl DockerObserve {
             let read = match event {
                 Ok(event) => event::read(event, &source, &site).map(Ok),
                 Err(Error::JsonDataError { .. } | Error::JsonSerdeError { .. }) => {
-                    tracing::warn!("an event of the engine cannot be parsed; the next listing makes up for it");
+                    tracing::warn!("engine event cannot be parsed; the next listing covers it");
                     None
                 }
                 Err(error) => Some(Err(error)),

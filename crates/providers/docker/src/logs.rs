@@ -23,7 +23,7 @@ use hyper::rt::{Read, Write};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use overseer_model::plain;
-use overseer_provider_port::{LogEnd, LogError, LogLine, LogStart, Logs, ObserveError};
+use overseer_provider_port::{LogError, LogLine, LogStart, Logs, ObserveError};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
 
@@ -44,7 +44,6 @@ impl Logs for DockerObserve {
         &self,
         id: &str,
         from: LogStart,
-        until: LogEnd,
     ) -> Result<BoxStream<'static, Result<LogLine, LogError>>, LogError> {
         if !is_id(id) {
             return Err(LogError::NotFound { id: id.to_owned() });
@@ -58,7 +57,7 @@ impl Logs for DockerObserve {
             }
         };
         let kind = self.kind_of_log(id).await?;
-        let path = path(id, progress.ask_from(), until);
+        let path = path(id, progress.ask_from());
         let opened = tokio::time::timeout(CALL, open(&self.host, &path)).await;
         let opened = opened.unwrap_or_else(|elapsed| Err(elapsed.into()));
         let Opened { answer, connection } = opened.map_err(|source| self.unreachable(source))?;
@@ -71,7 +70,6 @@ impl Logs for DockerObserve {
             _connection: connection,
             decoder: kind.decoder,
             join: Join::new(progress),
-            until,
         };
         let read = stream::try_unfold(Some(reading), |reading| async {
             let Some(mut reading) = reading else { return Ok(None) };
@@ -125,13 +123,9 @@ fn last_entry(driver: &str) -> LastEntry {
     }
 }
 
-fn path(id: &str, since: i64, until: LogEnd) -> String {
-    let follow = match until {
-        LogEnd::Now => 0,
-        LogEnd::Exit => 1,
-    };
+fn path(id: &str, since: i64) -> String {
     let since = time::write_nanos(since);
-    format!("/containers/{id}/logs?follow={follow}&stdout=1&stderr=1&timestamps=1&since={since}")
+    format!("/containers/{id}/logs?follow=1&stdout=1&stderr=1&timestamps=1&since={since}")
 }
 
 struct Opened {
@@ -189,7 +183,6 @@ struct Reading {
     _connection: JoinSet<()>,
     decoder: Decoder,
     join: Join,
-    until: LogEnd,
 }
 
 impl Reading {
@@ -222,11 +215,9 @@ impl Reading {
             Decoder::Frames(frames) => frames.is_between(),
             Decoder::Terminal(terminal) => terminal.is_between(),
         };
-        match (is_between, self.until) {
-            (false, LogEnd::Exit) => Err(LogError::Malformed { id: self.id.clone(), why: "it ended within an entry" }),
-            (true, LogEnd::Exit) => Ok((self.join.rest().collect(), false)),
-            // A line that is still being written is for the next reader.
-            (_, LogEnd::Now) => Ok((Vec::new(), false)),
+        if !is_between {
+            return Err(LogError::Malformed { id: self.id.clone(), why: "it ended within an entry" });
         }
+        Ok((self.join.rest().collect(), false))
     }
 }

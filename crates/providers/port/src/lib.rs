@@ -15,23 +15,23 @@ use async_trait::async_trait;
 pub use clock::ClockOffset;
 pub use event::{PlatformEvent, PlatformEventKind};
 use futures::stream::BoxStream;
-pub use logs::{LONGEST_LINE, LogEnd, LogError, LogLine, LogPosition, LogStart, LogStream, LogTime, Logs};
+pub use logs::{LONGEST_LINE, LogError, LogLine, LogPosition, LogStart, LogStream, LogTime, Logs};
 use overseer_model::{Source, Timestamp};
 pub use record::{Announced, Change, EventCursor, FactDraft, Interpret, Moment, ResourceRecord, Run};
 pub use snapshot::{ContainerDetails, Details, Snapshot, Traits, Witness};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ObserveError {
-    #[error("the engine at `{place}` does not answer: start it, or correct DOCKER_HOST")]
+    #[error("Docker engine at `{place}` unreachable: start it, or correct DOCKER_HOST")]
     Unreachable {
         place: String,
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    #[error("there is no such {what}")]
+    #[error("{what} not found")]
     NotFound { what: NotFound },
     /// An answer that lacks what it must have. Nothing may be concluded from it.
-    #[error("the engine's answer lacks `{field}`")]
+    #[error("the engine's response lacks `{field}`")]
     Partial { field: &'static str },
 }
 

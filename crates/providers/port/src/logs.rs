@@ -76,18 +76,9 @@ pub enum LogStart {
     After(LogPosition),
 }
 
-/// Where to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogEnd {
-    /// Before what is written from now on.
-    Now,
-    /// When the resource ends.
-    Exit,
-}
-
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    #[error("the engine at `{place}` does not give logs: start it, or correct its address")]
+    #[error("the engine at `{place}` provides no logs: start it, or correct its address")]
     Unreachable {
         place: String,
         #[source]
@@ -100,16 +91,16 @@ pub enum LogError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    #[error("there is no resource `{id}`, or it is being removed")]
+    #[error("resource `{id}` not found, or being removed")]
     NotFound { id: String },
     /// It stays so until the resource is made anew.
     #[error("the log driver `{driver}` of `{id}` cannot be read: use json-file, local or journald")]
     NotReadable { id: String, driver: String },
-    #[error("the engine refused the log of `{id}` with status {status}: {why}")]
+    #[error("the engine rejected reading the log of `{id}` with status {status}: {why}")]
     Refused { id: String, status: u16, why: String },
-    #[error("the stored position of `{id}` is not one of this provider: remove it to begin anew")]
+    #[error("invalid stored position of `{id}`: remove it to read from the beginning")]
     BadPosition { id: String },
-    #[error("the log of `{id}` does not read: {why}")]
+    #[error("the log of `{id}` cannot be parsed: {why}")]
     Malformed { id: String, why: &'static str },
 }
 
@@ -127,12 +118,12 @@ impl LogError {
 /// Reads the logs of one platform.
 #[async_trait]
 pub trait Logs: Send + Sync {
-    /// The lines of one resource. The stream ends where it should, or with an error; nothing is read ahead of what was
-    /// asked for but a buffer of the connection, so a reader that waits makes the platform keep the log.
+    /// The lines of one resource. The stream ends when the resource does, or with an error; nothing is read ahead of what was
+    /// asked for but a buffer of the connection, so a reader that waits makes the platform keep the log. An engine may end it
+    /// before the last line is stored: whoever wants every line follows again from the last, until nothing more comes.
     async fn follow_logs(
         &self,
         id: &str,
         from: LogStart,
-        until: LogEnd,
     ) -> Result<BoxStream<'static, Result<LogLine, LogError>>, LogError>;
 }

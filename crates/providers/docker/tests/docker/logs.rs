@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::stream::{BoxStream, StreamExt};
 use overseer_model::Instance;
 use overseer_provider_docker::DockerObserve;
-use overseer_provider_port::{LONGEST_LINE, LogEnd, LogError, LogLine, LogPosition, LogStart, LogStream, Logs};
+use overseer_provider_port::{LONGEST_LINE, LogError, LogLine, LogPosition, LogStart, LogStream, Logs};
 use overseer_testkit::{Docker, until};
 use proptest::prelude::{Strategy, any, prop_oneof};
 use proptest::strategy::ValueTree;
@@ -62,7 +62,18 @@ async fn open(
     after: Option<LogPosition>,
 ) -> BoxStream<'static, Result<LogLine, LogError>> {
     let from = after.map_or(LogStart::Beginning, LogStart::After);
-    logs.follow_logs(id, from, LogEnd::Exit).await.unwrap()
+    logs.follow_logs(id, from).await.unwrap()
+}
+
+/// All lines after a position of a container that has ended or will.
+async fn to_the_end(logs: &DockerObserve, id: &str, mut after: Option<LogPosition>) -> Vec<LogLine> {
+    let mut all = vec![];
+    loop {
+        let more: Vec<LogLine> = open(logs, id, after).await.map(Result::unwrap).collect().await;
+        let Some(last) = more.last() else { return all };
+        after = Some(last.position);
+        all.extend(more);
+    }
 }
 
 /// Follows to the end. The connection is dropped again and again, `cuts` says after how many lines; each time only the
@@ -74,8 +85,8 @@ async fn follow_with_cuts(logs: &DockerObserve, id: &str, cuts: &[(usize, usize)
         let received: Vec<LogLine> = stream.take(*received).map(Result::unwrap).collect().await;
         kept.extend(received.into_iter().take(*acknowledged));
     }
-    let stream = open(logs, id, kept.last().map(|line| line.position)).await;
-    kept.extend(stream.map(Result::unwrap).collect::<Vec<_>>().await);
+    let rest = to_the_end(logs, id, kept.last().map(|line| line.position)).await;
+    kept.extend(rest);
     kept
 }
 
@@ -166,8 +177,7 @@ async fn many_lines_are_resumed_near_their_end() {
     let printed = Printed::new(b"", b"");
     let program = "i=0; while [ $i -lt 30 ]; do seq 1000; sleep 0.1; i=$((i+1)); done";
     let id = printed.run(&docker, &[], program).await;
-    let stream = open(&logs, &id, None).await;
-    let lines: Vec<LogLine> = stream.map(Result::unwrap).collect().await;
+    let lines = to_the_end(&logs, &id, None).await;
     assert_eq!(lines.len(), 30_000);
     // Each asks the engine anew.
     for at in (0..lines.len()).step_by(1_013).chain([29_999]) {
@@ -212,7 +222,7 @@ async fn a_line_without_end_is_cut_and_what_is_dropped_is_counted() {
     let printed = Printed::new(b"", b"");
     let program = format!("head -c {LENGTH} /dev/zero | tr '\\0' x; echo; echo after; echo err >&2");
     let id = printed.run(&docker, &[], &program).await;
-    let lines: Vec<LogLine> = open(&logs, &id, None).await.map(Result::unwrap).collect().await;
+    let lines = to_the_end(&logs, &id, None).await;
     let stdout: Vec<&LogLine> = lines.iter().filter(|line| line.stream == LogStream::Stdout).collect();
     let [long, after] = stdout[..] else { panic!("{} lines", stdout.len()) };
     assert_eq!((long.text.len(), long.dropped), (LONGEST_LINE, (LENGTH - LONGEST_LINE) as u64));
@@ -243,11 +253,11 @@ async fn the_death_of_the_engine_costs_no_line() {
         }
     };
     assert!(error.may_pass(), "{error}");
-    assert!(logs.follow_logs(&id, LogStart::Beginning, LogEnd::Exit).await.is_err_and(|error| error.may_pass()));
+    assert!(logs.follow_logs(&id, LogStart::Beginning).await.is_err_and(|error| error.may_pass()));
     docker.restart_engine().await;
     let position = kept.last().map(|line| line.position);
     let again = until("the log can be read again", SOON, async || {
-        logs.follow_logs(&id, LogStart::After(position.unwrap()), LogEnd::Exit).await.ok()
+        logs.follow_logs(&id, LogStart::After(position.unwrap())).await.ok()
     });
     kept.extend(again.await.map(Result::unwrap).collect::<Vec<_>>().await);
     // The engine's death ended the container somewhere; what it stored is what counts.
@@ -263,11 +273,10 @@ async fn a_second_run_is_read_on_from_the_first() {
     let logs = observe(&docker);
     let printed = Printed::new(b"", b"");
     let id = printed.run(&docker, &[], "echo one; echo two; printf three").await;
-    let first: Vec<LogLine> = open(&logs, &id, None).await.map(Result::unwrap).collect().await;
+    let first = to_the_end(&logs, &id, None).await;
     assert_eq!(of(&first, LogStream::Stdout), [&b"one"[..], b"two", b"three"]);
     docker.run(&["start", &id]).await;
-    let position = first.last().unwrap().position;
-    let second: Vec<LogLine> = open(&logs, &id, Some(position)).await.map(Result::unwrap).collect().await;
+    let second = to_the_end(&logs, &id, first.last().map(|line| line.position)).await;
     assert_eq!(of(&second, LogStream::Stdout), [&b"one"[..], b"two", b"three"]);
     assert!(second[0].at > first[2].at);
 }
@@ -278,7 +287,7 @@ async fn what_cannot_be_read_is_said_clearly() {
     let logs = observe(&docker);
     let printed = Printed::new(b"", b"");
     let id = printed.run(&docker, &["--log-driver", "none"], "echo one").await;
-    let refused = async |id: &str, from| match logs.follow_logs(id, from, LogEnd::Exit).await {
+    let refused = async |id: &str, from| match logs.follow_logs(id, from).await {
         Ok(_) => panic!("{id} was opened"),
         Err(error) => error,
     };
