@@ -122,7 +122,7 @@ impl JetStream {
         if !client.server_info().auth_required {
             tracing::warn!(
                 url = shown,
-                "the NATS server lets anybody publish: set the users of `overseer config nats`"
+                "the NATS server has no users: anyone can publish; set the users of `overseer config nats`"
             );
         }
         let context = ContextBuilder::new().timeout(ANSWER_WITHIN).ack_timeout(ANSWER_WITHIN).build(client.clone());
@@ -247,7 +247,7 @@ async fn reach(
                         Connection::Connected => connected.send_modify(|count| *count += 1),
                         // For example a subject that this user may not publish to.
                         Connection::ServerError(error) => {
-                            tracing::warn!(error = &error as &dyn std::error::Error, "the NATS server refused");
+                            tracing::warn!(error = &error as &dyn std::error::Error, "NATS server error");
                         }
                         _ => {}
                     }
@@ -344,12 +344,12 @@ impl Bus for JetStream {
         if error.kind() == PublishErrorKind::StreamNotFound
             && let Err(error) = streams::ensure_all(&self.server.context).await
         {
-            tracing::debug!(error = &*error as &dyn std::error::Error, "the streams are still missing");
+            tracing::debug!(error = &*error as &dyn std::error::Error, "streams still missing");
         }
         if error.kind() == PublishErrorKind::WrongLastSequence
             && let Err(error) = self.server.look_at_end(event.kind.stream(), &event.subject()).await
         {
-            tracing::debug!(error = &*error as &dyn std::error::Error, "the end of the stream cannot be read");
+            tracing::debug!(error = &*error as &dyn std::error::Error, "end of the stream cannot be read");
         }
         Err(BusError::NotTaken { source: Some(error.into()) })
     }

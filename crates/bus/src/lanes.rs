@@ -82,7 +82,7 @@ pub async fn run<S: Settle>(outlets: Arc<Outlets<S>>, handler: Arc<dyn Handler>,
     while let Some(ended) = workers.join_next().await {
         if let Err(error) = ended {
             // Handlers' panics are caught before; this one is ours, and the durable must not limp on with seven lanes.
-            tracing::error!(error = &error as &dyn std::error::Error, "a lane of the bus ended by a panic");
+            tracing::error!(error = &error as &dyn std::error::Error, "bus lane panicked");
             std::panic::resume_unwind(Box::new(error.to_string()));
         }
     }
@@ -115,7 +115,7 @@ async fn handle(handler: &dyn Handler, delivery: &Delivery) -> Verdict {
         let why = panic.downcast_ref::<String>().map(String::as_str);
         let why = why.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
         let after = PANIC_BACKOFF.saturating_mul(1 << (attempt - 1).min(16)).min(PANIC_BACKOFF_LONGEST);
-        tracing::error!(event = %event.id, kind = %event.kind, attempt, why, ?after, "a handler panicked; the event is handled again");
+        tracing::error!(event = %event.id, kind = %event.kind, attempt, why, ?after, "handler panicked; the event is delivered again");
         metrics::counter!("overseer_bus_handler_panics_total", "kind" => event.kind.as_str()).increment(1);
         Verdict::Again { after }
     })

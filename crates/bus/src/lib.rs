@@ -176,7 +176,7 @@ pub enum BusError {
     TooOld { found: String },
     #[error("a durable takes kinds of one stream only, and `{kind}` is not of it")]
     MixedStreams { kind: EventKind },
-    #[error("the bus did not take the event in time; it is sent again from the outbox")]
+    #[error("the bus did not acknowledge the event in time; the outbox will publish it again")]
     NotTaken {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -192,9 +192,9 @@ pub enum BusError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Never taken, however often it is sent again.
-    #[error("an event of {bytes} bytes is larger than the bus carries ({limit}): split what it says")]
+    #[error("event of {bytes} bytes exceeds the limit of the bus ({limit} bytes): split it")]
     TooLarge { bytes: usize, limit: usize },
-    #[error("the bus is being stopped")]
+    #[error("the bus is stopping")]
     Stopped,
 }
 

@@ -29,11 +29,11 @@ const LATEST_MICROS: i64 = 253_402_300_799_999_999;
 pub enum BadMessage {
     #[error("the header `{0}` is missing")]
     Missing(&'static str),
-    #[error("the header `{0}` does not read")]
+    #[error("the header `{0}` cannot be parsed")]
     Header(&'static str),
     #[error("the payload is not UTF-8")]
     Payload,
-    #[error("the subject is not that of its type and source")]
+    #[error("the subject does not match type and source")]
     Subject,
 }
 

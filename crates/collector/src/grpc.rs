@@ -19,8 +19,8 @@ pub struct Inventory {
 impl Inventory {
     fn key(&self, uri: &str) -> Result<ResourceKey, Problem> {
         let uri: Uri = uri.parse().map_err(|_| {
-            let said = "the resource is not written as `docker://INSTANCE/ID`";
-            Problem::new(Code::SchemaInvalid, said, "write one that `overseer resources` lists")
+            let said = "invalid resource: expected `docker://INSTANCE/ID`";
+            Problem::new(Code::SchemaInvalid, said, "see `overseer resources`")
         })?;
         Ok(uri.at(self.site.clone()))
     }
@@ -62,7 +62,7 @@ impl InventoryService for Inventory {
         &self,
         request: Request<v1::LocateResourceRequest>,
     ) -> Result<Response<v1::LocateResourceResponse>, Status> {
-        let bad = |_| Problem::new(Code::SchemaInvalid, "`resource` is missing or is none", "send a whole reference");
+        let bad = |_| Problem::new(Code::SchemaInvalid, "missing or invalid `resource`", "send a complete reference");
         let resource = required(request.into_inner().resource, "resource").and_then(ResourceRef::try_from);
         let key = resource.map_err(bad)?.key;
         let known = if key.site == self.site { self.store.resource(&key).await.map_err(Problem::from)? } else { None };
@@ -88,12 +88,7 @@ impl InventoryService for Inventory {
 
 /// The sequence that a page of facts ends before.
 fn before(page: &Page) -> Result<i64, Problem> {
-    let bad = |_| {
-        Problem::new(
-            Code::SchemaInvalid,
-            "page_token is not one that this list gave",
-            "send the next_page_token of the page before, unchanged",
-        )
-    };
+    let bad =
+        |_| Problem::new(Code::SchemaInvalid, "invalid page_token", "send the next_page_token of the previous page");
     page.after.as_deref().map_or(Ok(i64::MAX), |token| token.parse().map_err(bad))
 }

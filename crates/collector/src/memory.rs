@@ -158,14 +158,14 @@ impl Memory {
                 }
                 Err(error @ (StoreError::Unavailable(_) | StoreError::DiskFull(_))) => {
                     if backoff.is_fresh() {
-                        tracing::error!(error = &error as &dyn Error, "observations wait for the database");
+                        tracing::error!(error = &error as &dyn Error, "observations waiting for the database");
                     }
                     self.pause(&mut backoff).await?;
                     self.reload().await?;
                 }
                 Err(error) => {
                     // It would fail for ever; the next listing tells what is true by then.
-                    tracing::error!(error = &error as &dyn Error, "an observation could not be saved");
+                    tracing::error!(error = &error as &dyn Error, "observation could not be saved");
                     return Ok(());
                 }
             }
@@ -222,7 +222,7 @@ impl Memory {
 
     async fn wait_for_database(&self, backoff: &mut Backoff, error: &StoreError) -> Result<(), Stopped> {
         if backoff.is_fresh() {
-            tracing::error!(error = error as &dyn Error, "what is known cannot be read");
+            tracing::error!(error = error as &dyn Error, "resource records cannot be read");
         }
         self.pause(backoff).await
     }

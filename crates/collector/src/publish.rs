@@ -29,7 +29,7 @@ enum PublishError {
     Store(#[from] StoreError),
     #[error("the bus failed")]
     Bus(#[from] BusError),
-    #[error("the facts have no JSON")]
+    #[error("the facts cannot be serialized")]
     Event(#[from] BadEvent),
 }
 
@@ -57,7 +57,7 @@ impl Publisher {
         let mut noticed = self.bus.setback();
         // Before anything is published, which would hide when the last fact was.
         while let Err(error) = self.publish_last_again().await {
-            tracing::warn!(error = &error as &dyn Error, "facts wait to be published");
+            tracing::warn!(error = &error as &dyn Error, "facts waiting to be published");
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = backoff.wait() => {}
@@ -80,7 +80,7 @@ impl Publisher {
                 continue;
             };
             if backoff.is_fresh() {
-                tracing::warn!(error = &error as &dyn Error, "facts wait to be published");
+                tracing::warn!(error = &error as &dyn Error, "facts waiting to be published");
             }
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -108,12 +108,12 @@ impl Publisher {
         // As far back as the bus would still have them.
         let kept = Stream::Facts.keeps().unwrap_or_default();
         if self.store.meet_bus(&life.0, Timestamp::now() - kept).await? {
-            tracing::warn!("the bus lost its data; the facts of the last day are published again");
+            tracing::warn!("bus lost its data; publishing the facts of the last day again");
         }
         if let Some(setback) = self.bus.setback().filter(|setback| Some(*setback) != *noticed) {
             self.store.publish_again(setback.since).await?;
             *noticed = Some(setback);
-            tracing::warn!("the bus lost facts; those published last are published again");
+            tracing::warn!("bus lost facts; publishing the last ones again");
         }
         self.publish_all(stop).await
     }

@@ -77,7 +77,7 @@ impl Watch {
             self.health.set(DEPENDENCY, Dependency::Waiting);
             if backoff.is_fresh() {
                 let error = error.as_ref().map(|error| error as &dyn Error);
-                tracing::warn!(error, "the engine's events ended; connecting again");
+                tracing::warn!(error, "engine event stream ended; reconnecting");
             }
             self.memory.pause(&mut backoff).await?;
         }
@@ -187,7 +187,7 @@ impl Watch {
                 self.take_sight(&id, ask, begun, found.snapshot.as_ref()).await?;
             }
             // The next listing looks at it again.
-            Err(error) => tracing::debug!(resource = id, error = &error as &dyn Error, "a look failed"),
+            Err(error) => tracing::debug!(resource = id, error = &error as &dyn Error, "inspection failed"),
         }
         self.looks.ended(&id, self.memory.turn());
         Ok(())
@@ -228,7 +228,7 @@ impl Watch {
             Ok(snapshots) => snapshots,
             Err(error) => {
                 metrics::counter!("overseer_collector_listing_failures_total").increment(1);
-                tracing::warn!(error = &error as &dyn Error, "a listing failed");
+                tracing::warn!(error = &error as &dyn Error, "listing failed");
                 // A connection that is half dead shows here first.
                 return Ok(matches!(error, ObserveError::Unreachable { .. }).then_some(error));
             }

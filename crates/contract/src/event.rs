@@ -50,11 +50,11 @@ impl FromStr for TraceParent {
 
 #[derive(Debug, thiserror::Error)]
 pub enum BadEvent {
-    #[error("a traceparent has 55 characters, `00-<trace>-<span>-<flags>`")]
+    #[error("invalid traceparent: expected `00-<trace>-<span>-<flags>`")]
     TraceParent,
-    #[error("the event is a `{got}`, not a `{wanted}`")]
+    #[error("the event is a `{got}`, expected a `{wanted}`")]
     Kind { got: EventKind, wanted: EventKind },
-    #[error("the event's payload does not read")]
+    #[error("the event's payload cannot be parsed")]
     Payload(#[source] BadJson),
 }
 

@@ -11,13 +11,13 @@ use crate::Contract;
 pub enum BadJson {
     #[error("`{name}` is not a message of the contract")]
     NoSuchMessage { name: String },
-    #[error("this JSON is not a `{name}`")]
+    #[error("invalid JSON for `{name}`")]
     Malformed {
         name: String,
         #[source]
         source: serde_json::Error,
     },
-    #[error("`{name}` does not decode as itself")]
+    #[error("`{name}` cannot be decoded")]
     Decode {
         name: String,
         #[source]

@@ -65,7 +65,7 @@ pub struct Method {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ContractError {
-    #[error("the compiled contract does not decode")]
+    #[error("the compiled contract cannot be decoded")]
     Descriptors(#[source] prost_reflect::DescriptorError),
     #[error("method `{method}` declares no permission: add `option (permission)` in proto/")]
     NoPermission { method: String },

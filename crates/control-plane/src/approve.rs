@@ -114,7 +114,7 @@ impl Approvals {
                 continue;
             }
             let located = self.inventory.locate(target).await.unwrap_or_else(|status| {
-                tracing::warn!(%status, "the inventory did not answer");
+                tracing::warn!(%status, "inventory unavailable");
                 Located::Unknown
             });
             match located {
@@ -138,7 +138,7 @@ impl Approvals {
 fn unseen(target: &ResourceKey) -> Problem {
     Problem::new(
         Code::Unavailable,
-        format!("the target {target} cannot be inspected now, so nothing can be approved; nothing was changed"),
+        format!("the target {target} cannot be inspected; nothing was approved"),
         "check that the collector and the platform are reachable (/readyz?verbose), then approve again",
     )
 }
@@ -148,7 +148,7 @@ pub fn person(actor: &Actor) -> Result<&str, Problem> {
     match actor {
         Actor::User { name, .. } => Ok(name),
         Actor::Anonymous | Actor::Service(_) => {
-            Err(Problem::new(Code::Forbidden, "only a person approves", "use a token with the role approver"))
+            Err(Problem::new(Code::Forbidden, "only a person can approve", "use a token with the role approver"))
         }
     }
 }
@@ -159,28 +159,24 @@ fn check(plan: &Plan, digest: &str, targets: &HashMap<ResourceKey, Fingerprint>)
         Problem::new(
             Code::ApprovalStale,
             format!("{what}; nothing was changed"),
-            format!("look at it again with `overseer plan show {}`, then approve what you see", plan.id),
+            format!("review it with `overseer plan show {}`, then approve it", plan.id),
         )
     };
     let seen: Digest = digest.parse().map_err(|_| {
-        Problem::new(
-            Code::SchemaInvalid,
-            "`digest` is not the digest of a plan",
-            "send the digest of the plan that you saw: 64 hex digits",
-        )
+        Problem::new(Code::SchemaInvalid, "invalid `digest`", "send the plan's digest: 64 hexadecimal digits")
     })?;
     if plan.state == PlanState::Superseded {
         return Err(stale("the plan was superseded because its target changed or its incident ended"));
     }
     if seen != plan.digest || plan::digest(plan) != plan.digest {
-        return Err(stale("the plan is not the one that you saw"));
+        return Err(stale("the plan changed since you saw it"));
     }
     if plan.state != PlanState::Ready {
         return Err(settled(plan));
     }
     let same = |step: &plan::Step| targets.get(&step.action.target().key) == Some(&step.target);
     if !plan.steps.iter().all(same) {
-        return Err(stale("a target is not the one that the plan was made for"));
+        return Err(stale("a target changed since the plan was created"));
     }
     Ok(())
 }
@@ -188,8 +184,8 @@ fn check(plan: &Plan, digest: &str, targets: &HashMap<ResourceKey, Fingerprint>)
 fn settled(plan: &Plan) -> Problem {
     Problem::new(
         Code::Conflict,
-        "the plan does not wait for approval any more; nothing was changed",
-        format!("`overseer plan show {}` says what became of it", plan.id),
+        "the plan is no longer waiting for approval; nothing was changed",
+        format!("`overseer plan show {}` shows its state", plan.id),
     )
 }
 
@@ -201,7 +197,11 @@ pub fn unknown() -> Problem {
 pub fn nonce() -> Result<String, Problem> {
     let mut bytes = [0_u8; 16];
     SystemRandom::new().fill(&mut bytes).map_err(|_| {
-        Problem::new(Code::Internal, "the system gives no random numbers; nothing was changed", "look at the machine")
+        Problem::new(
+            Code::Internal,
+            "the system's random number generator failed; nothing was changed",
+            "check the machine",
+        )
     })?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
@@ -213,8 +213,8 @@ pub async fn announce<P: overseer_contract::EventPayload>(
     payload: &P,
 ) -> Result<(), Problem> {
     wire::announce(conn, &stored.plan, stored.trace.as_ref(), now, payload).await.map_err(|error| {
-        tracing::error!(error = &error as &dyn std::error::Error, "an event could not be written");
-        Problem::new(Code::Internal, "Overseer failed; nothing was changed", "look at Overseer's log")
+        tracing::error!(error = &error as &dyn std::error::Error, "event could not be written");
+        Problem::new(Code::Internal, "Overseer failed; nothing was changed", "check Overseer's log")
     })
 }
 

@@ -40,7 +40,7 @@ pub fn task(dispatcher: Dispatcher) -> Task {
             let wait = match dispatcher.round().await {
                 Ok(wait) => wait,
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "approved steps wait to be dispatched");
+                    tracing::warn!(error = &error as &dyn std::error::Error, "approved steps waiting to be dispatched");
                     RETRY
                 }
             };
@@ -232,7 +232,7 @@ impl Dispatcher {
         audit::append(&mut tx.conn(), &record).await?;
         let (conn, trace) = (&mut tx.conn(), stored.trace.as_ref());
         if event == StepEvent::InDoubt {
-            let detail = "the executor did not say what became of it".to_owned();
+            let detail = "the executor did not report an outcome".to_owned();
             let at = Some(to_timestamp(now));
             let doubt = pb::StepInDoubt { step: Some(step_ref(&next, step, step.attempt)), detail, at };
             wire::announce(conn, &next, trace, now, &doubt).await?;

@@ -103,7 +103,7 @@ fn incident_filter(text: &str) -> Result<Option<Subject>, Problem> {
     }
     let incident = text.parse().map_err(|_| {
         let said = "`incident_id` is not the id of an incident";
-        Problem::new(Code::SchemaInvalid, said, "send an id that `overseer incidents` lists")
+        Problem::new(Code::SchemaInvalid, said, "send an id from `overseer incidents`")
     })?;
     Ok(Some(Subject::Incident(incident)))
 }

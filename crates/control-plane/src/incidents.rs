@@ -30,7 +30,7 @@ fn incident(wire: Option<pb::Incident>) -> Result<Incident, BadWire> {
 fn known<T>(event: &Event, read: Result<T, BadWire>) -> Option<T> {
     read.inspect_err(|error| {
         metrics::counter!("overseer_control_plane_unknown_events_total").increment(1);
-        tracing::warn!(event = %event.id, kind = %event.kind, error = error as &dyn Error, "unknown event ignored");
+        tracing::warn!(event = %event.id, kind = %event.kind, error = error as &dyn Error, "event of a newer version ignored");
     })
     .ok()
 }

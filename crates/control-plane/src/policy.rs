@@ -37,7 +37,7 @@ pub fn decide(request: &Request<'_>) -> Decision {
         (Subject::Incident(_) | Subject::Schedule(_) | Subject::Agent(_) | Subject::Undo(_), Risk::D4) => {
             Decision::Deny(Refusal {
                 code: RefusalCode::PolicyDenied,
-                reason: format!("only a person can request {}, which destroys", request.action.template()),
+                reason: format!("only a person can request {}, which is destructive", request.action.template()),
                 what_would_change_it: "a request by a person, for one named target".to_owned(),
             })
         }

@@ -62,6 +62,6 @@ fn not_in_doubt() -> Problem {
     Problem::new(
         Code::Conflict,
         "the step is not in doubt, so there is nothing to resolve; nothing was changed",
-        "`overseer actions` shows what became of each step",
+        "`overseer actions` shows the state of each step",
     )
 }

@@ -32,7 +32,7 @@ pub enum StepEvent {
     Verified(Verdict),
     /// The ticket came too late and nothing was done; a new one may be signed.
     Returned,
-    /// It was refused, or the platform refused it.
+    /// It was refused, or the platform rejected the request.
     Failed,
     InDoubt,
     /// A person found out what became of a step in doubt.

@@ -27,7 +27,7 @@ fn has_1_to_20_steps(_: &Situation, proposal: &Proposal) -> Result<(), Refusal> 
     }
     Err(Refusal {
         code: RefusalCode::TooManySteps,
-        reason: format!("a plan has 1 to {MOST_STEPS} steps, this one has {}", proposal.actions.len()),
+        reason: format!("a plan may have 1 to {MOST_STEPS} steps, this one has {}", proposal.actions.len()),
         what_would_change_it: "a proposal of fewer steps".to_owned(),
     })
 }
@@ -48,8 +48,8 @@ fn is_within_capabilities(situation: &Situation, proposal: &Proposal) -> Result<
     let Some(action) = proposal.actions.iter().find(lacking) else { return Ok(()) };
     Err(Refusal {
         code: RefusalCode::NotCapable,
-        reason: format!("the platform of {} does not offer {}", action.target().key, action.template()),
-        what_would_change_it: "a credential or a provider that can do it".to_owned(),
+        reason: format!("the platform of {} does not support {}", action.target().key, action.template()),
+        what_would_change_it: "a credential or provider with this capability".to_owned(),
     })
 }
 
@@ -70,7 +70,7 @@ fn has_not_failed(situation: &Situation, proposal: &Proposal) -> Result<(), Refu
         return Err(Refusal {
             code: RefusalCode::FailedBefore,
             reason: format!(
-                "the same fix was carried out against the same trouble and its verification failed ({})",
+                "the same fix was executed for the same problem and its verification failed ({})",
                 past.step
             ),
             what_would_change_it:

@@ -8,9 +8,9 @@ const PUBLIC_BYTES: usize = 32;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadKey {
-    #[error("this is not an Ed25519 key made by Overseer")]
+    #[error("not an Ed25519 key created by Overseer")]
     Malformed,
-    #[error("the system gives no random numbers")]
+    #[error("the system's random number generator failed")]
     NoRandomness,
 }
 
@@ -21,7 +21,7 @@ impl ServiceKey {
     /// A new key pair as PKCS#8, to be kept in a file of mode 0600 or in memory.
     ///
     /// # Errors
-    /// When the system gives no random numbers.
+    /// When the system's random number generator failed.
     pub fn generate() -> Result<Vec<u8>, BadKey> {
         let key = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| BadKey::NoRandomness)?;
         Ok(key.as_ref().to_vec())

@@ -87,7 +87,7 @@ pub struct Keyring(HashMap<ServiceName, Credential>);
 
 impl Keyring {
     /// # Errors
-    /// When the system gives no random numbers.
+    /// When the system's random number generator failed.
     pub fn in_memory(installation: Installation) -> Result<Self, BadKey> {
         let mut pairs = Vec::new();
         for service in ServiceName::ALL {

@@ -37,19 +37,19 @@ impl Purpose {
 /// Why a credential counts for nothing. Told to the log; a caller learns only that it is not known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    #[error("no credential of a service was sent")]
+    #[error("the service credential is missing")]
     Missing,
     #[error("the credential cannot be parsed")]
     Malformed,
     #[error("the credential has version {version}; this build knows {VERSION}")]
     Version { version: u32 },
-    #[error("the public key of `{service}` is not there: copy its .pub file into the folder of keys, then start again")]
+    #[error("public key of `{service}` not found: copy its .pub file into the key folder, then restart")]
     UnknownKey { service: ServiceName },
     #[error("the credential is not signed by `{service}`")]
     Signature { service: ServiceName },
     #[error("the credential is for another service, method or installation")]
     Audience,
-    #[error("the credential has expired, or is from the future: compare the clocks of the machines")]
+    #[error("the credential has expired or is not valid yet: compare the machines' clocks")]
     Expired,
 }
 

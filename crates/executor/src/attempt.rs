@@ -87,7 +87,7 @@ pub enum Phase {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Acted {
     pub at: Timestamp,
-    /// Absent when the platform could not be asked after it had acted.
+    /// Absent when the platform is unreachable after it had acted.
     pub after: Option<Witness>,
     pub verify_until: Timestamp,
 }

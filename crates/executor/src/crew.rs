@@ -46,7 +46,7 @@ impl Crew {
                 }
                 _ = rounds.tick() => {
                     if let Err(error) = self.round(stop.is_cancelled()).await {
-                        tracing::warn!(error = &error as &dyn Error, "claims are renewed later");
+                        tracing::warn!(error = &error as &dyn Error, "claims cannot be renewed; retrying");
                     }
                 }
                 () = stop.cancelled(), if !stop.is_cancelled() => {}
@@ -62,7 +62,7 @@ impl Crew {
 
     fn resume(&mut self, left: Vec<(Claim, Attempt)>) {
         for (claim, attempt) in left {
-            tracing::info!(step = %attempt.claims.step, attempt = attempt.claims.attempt, "an attempt is resumed");
+            tracing::info!(step = %attempt.claims.step, attempt = attempt.claims.attempt, "attempt resumed");
             self.put_to_work(Job { claim, attempt, permit: None });
         }
     }
@@ -72,7 +72,7 @@ impl Crew {
             Ok((id, ())) => id,
             Err(error) => {
                 let id = error.id();
-                tracing::error!(error = &error as &dyn Error, "work on an attempt broke off; it is resumed");
+                tracing::error!(error = &error as &dyn Error, "attempt interrupted; resuming");
                 id
             }
         };

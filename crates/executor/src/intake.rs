@@ -34,9 +34,9 @@ enum Declined {
     #[error(transparent)]
     Ticket(#[from] Refused),
     /// Waiting here would hold up the tickets behind this one; the control plane knows when to sign again.
-    #[error("another action on the target is not verified yet")]
+    #[error("another action on the target is still being verified")]
     Busy,
-    #[error("this executor does not act on the target's source")]
+    #[error("this executor has no adapter for the target's source")]
     OtherSource,
 }
 
@@ -130,7 +130,7 @@ impl Intake {
         record::unfollowed(&mut tx.conn(), claims, "ticket.replayed", "used", Timestamp::now()).await?;
         tx.commit().await?;
         count("replayed");
-        tracing::warn!(step = %claims.step, attempt = claims.attempt, "a used ticket came again");
+        tracing::warn!(step = %claims.step, attempt = claims.attempt, "replayed ticket ignored");
         Ok(())
     }
 
@@ -158,7 +158,7 @@ impl Intake {
         tx.commit().await?;
         self.relay.wake();
         count(label);
-        tracing::warn!(step = %claims.step, attempt = claims.attempt, reason = label, "a ticket was refused");
+        tracing::warn!(step = %claims.step, attempt = claims.attempt, reason = label, "ticket refused");
         Ok(())
     }
 
@@ -188,7 +188,7 @@ impl Intake {
         record::untrusted(&mut tx.conn(), event, label, Timestamp::now()).await?;
         tx.commit().await?;
         count(label);
-        tracing::error!(event = %event.id, reason = label, "a ticket is not from the control plane");
+        tracing::error!(event = %event.id, reason = label, "ticket not signed by the control plane");
         Ok(())
     }
 }

@@ -139,7 +139,7 @@ impl Ledger {
         // One row that does not read must not hold up the others.
         let readable = rows.into_iter().filter_map(|row| {
             row.read()
-                .inspect_err(|error| tracing::error!(error = error as &dyn Error, "an attempt does not read"))
+                .inspect_err(|error| tracing::error!(error = error as &dyn Error, "attempt row cannot be parsed"))
                 .ok()
         });
         Ok(readable.collect())

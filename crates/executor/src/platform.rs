@@ -64,7 +64,7 @@ impl Platform {
         self.observe.clock()
     }
 
-    /// One look. Says why when the platform could not be asked.
+    /// One look. Says why when the platform is unreachable.
     pub async fn look(&self, id: &str) -> (Sight, Option<ObserveError>) {
         match self.ask(self.observe.inspect(id)).await {
             Ok(Some(snapshot)) => (Sight::Seen(Box::new(snapshot)), None),

@@ -101,11 +101,11 @@ pub fn restarted(before: &Witness, now: &Witness, seen: &[PlatformEvent], waitin
     }
     let exited = seen.iter().any(|event| matches!(event.kind, PlatformEventKind::Exited { .. }));
     Some(if runs_anew {
-        Reality::Unclear { why: "it runs anew, and the platform remembers no restart" }
+        Reality::Unclear { why: "it was started again, and the platform reports no restart" }
     } else if happened(seen, PlatformEventKind::StopRequested) {
-        Reality::Unclear { why: "it was stopped, and not started again" }
+        Reality::Unclear { why: "it was stopped and not started again" }
     } else if may_run(before.state) && !may_run(now.state) && !exited {
-        Reality::Unclear { why: "it ended, and the platform does not remember how" }
+        Reality::Unclear { why: "it exited, and the platform does not report why" }
     } else {
         Reality::NotDone
     })
@@ -128,12 +128,12 @@ pub fn stopped(before: &Witness, now: &Witness, seen: &[PlatformEvent], waiting:
         (true, true, Waiting::StillPossible | Waiting::Over) => Some(Reality::Done { after: *now }),
         (_, _, Waiting::StillPossible) => None,
         (false, true, Waiting::Over) => {
-            Some(Reality::Unclear { why: "it ended, and the platform remembers no request to stop it" })
+            Some(Reality::Unclear { why: "it exited, and the platform reports no stop request" })
         }
         (true, false, Waiting::Over) if runs_anew => {
-            Some(Reality::Unclear { why: "it was stopped, and it runs again" })
+            Some(Reality::Unclear { why: "it was stopped and is running again" })
         }
-        (true, false, Waiting::Over) => Some(Reality::Unclear { why: "it was asked to stop, and it still runs" }),
+        (true, false, Waiting::Over) => Some(Reality::Unclear { why: "it was asked to stop and is still running" }),
         (false, false, Waiting::Over) => Some(Reality::NotDone),
     }
 }
@@ -163,8 +163,8 @@ mod tests {
             PlatformEventKind::RestartRequested,
         ];
         let done = |started| Some(Reality::Done { after: witness(Running, started) });
-        let anew = Some(Reality::Unclear { why: "it runs anew, and the platform remembers no restart" });
-        let stopped = Some(Reality::Unclear { why: "it was stopped, and not started again" });
+        let anew = Some(Reality::Unclear { why: "it was started again, and the platform reports no restart" });
+        let stopped = Some(Reality::Unclear { why: "it was stopped and not started again" });
         let not_done = Some(Reality::NotDone);
         // Before, now, what was heard; while waiting, at the last look.
         type Case<'a> = (Witness, Witness, &'a [PlatformEventKind], Option<Reality>, Option<Reality>);

@@ -106,7 +106,7 @@ pub fn stays_down(acted: &Acted, sight: &Sight, _: &[PlatformEvent]) -> Vec<Chec
 
 fn down(sight: &Sight) -> Check {
     let (verdict, detail) = match sight {
-        Sight::Unasked => (Verdict::Inconclusive, "the platform could not be asked"),
+        Sight::Unasked => (Verdict::Inconclusive, "the platform is unreachable"),
         Sight::Gone => (Verdict::Inconclusive, "it was removed"),
         Sight::Seen(snapshot) => match snapshot.witness.state {
             ResourceState::Exited | ResourceState::Created => (Verdict::Passed, "it is down"),
@@ -114,7 +114,7 @@ fn down(sight: &Sight) -> Check {
             ResourceState::Paused => (Verdict::Failed, "it is paused"),
             ResourceState::Restarting => (Verdict::Failed, "the platform is about to start it"),
             ResourceState::Removed => (Verdict::Inconclusive, "it was removed"),
-            ResourceState::Unknown => (Verdict::Inconclusive, "the platform could not say"),
+            ResourceState::Unknown => (Verdict::Inconclusive, "the platform reports an unknown state"),
         },
     };
     Check { name: CheckName::Down, verdict, detail: detail.to_owned() }
@@ -123,8 +123,8 @@ fn down(sight: &Sight) -> Check {
 /// A start that ended again within the window shows in the time of the last run.
 fn no_new_start(after: Option<&Witness>, sight: &Sight) -> Check {
     let (verdict, detail) = match (after, sight) {
-        (None, _) => (Verdict::Inconclusive, "how the action left it was not seen"),
-        (Some(_), Sight::Unasked) => (Verdict::Inconclusive, "the platform could not be asked"),
+        (None, _) => (Verdict::Inconclusive, "its state after the action was not observed"),
+        (Some(_), Sight::Unasked) => (Verdict::Inconclusive, "the platform is unreachable"),
         (Some(_), Sight::Gone) => (Verdict::Inconclusive, "it was removed"),
         (Some(after), Sight::Seen(snapshot)) if snapshot.witness.started_at != after.started_at => {
             (Verdict::Failed, "it was started again")
@@ -136,16 +136,16 @@ fn no_new_start(after: Option<&Witness>, sight: &Sight) -> Check {
 
 fn running(sight: &Sight) -> Check {
     let (verdict, detail) = match sight {
-        Sight::Unasked => (Verdict::Inconclusive, "the platform could not be asked"),
+        Sight::Unasked => (Verdict::Inconclusive, "the platform is unreachable"),
         Sight::Gone => (Verdict::Failed, "it was removed"),
         Sight::Seen(snapshot) => match snapshot.witness.state {
             ResourceState::Running => (Verdict::Passed, "it runs"),
             ResourceState::Created => (Verdict::Failed, "it was not started"),
             ResourceState::Paused => (Verdict::Failed, "it is paused"),
             ResourceState::Restarting => (Verdict::Failed, "the platform waits before it starts it again"),
-            ResourceState::Exited => (Verdict::Failed, "it has ended"),
+            ResourceState::Exited => (Verdict::Failed, "it exited"),
             ResourceState::Removed => (Verdict::Failed, "it was removed"),
-            ResourceState::Unknown => (Verdict::Inconclusive, "the platform could not say"),
+            ResourceState::Unknown => (Verdict::Inconclusive, "the platform reports an unknown state"),
         },
     };
     Check { name: CheckName::Running, verdict, detail: detail.to_owned() }
@@ -155,16 +155,16 @@ fn no_new_exit(after: Option<&Witness>, sight: &Sight, seen: &[PlatformEvent]) -
     let exit = after.and_then(|after| seen.iter().find_map(|event| exit_of_this_run(after, event)));
     let check = |verdict, detail: &str| Check { name: CheckName::NoNewExit, verdict, detail: detail.to_owned() };
     match (after, exit, sight) {
-        (_, Some(code), _) => check(Verdict::Failed, &format!("it ended again with code {code}")),
+        (_, Some(code), _) => check(Verdict::Failed, &format!("it exited again with code {code}")),
         (_, None, Sight::Gone) => check(Verdict::Failed, "it was removed"),
-        (None, None, _) => check(Verdict::Inconclusive, "the run that the action made was not seen"),
-        (Some(_), None, Sight::Unasked) => check(Verdict::Inconclusive, "the platform could not be asked"),
+        (None, None, _) => check(Verdict::Inconclusive, "the run started by the action was not observed"),
+        (Some(_), None, Sight::Unasked) => check(Verdict::Inconclusive, "the platform is unreachable"),
         (Some(after), None, Sight::Seen(snapshot)) => match snapshot.witness {
             now if now.started_at != after.started_at || now.restart_count > after.restart_count => {
-                check(Verdict::Failed, "it is another run than the one that the action made")
+                check(Verdict::Failed, "it was restarted since the action")
             }
-            now if now.state == ResourceState::Exited => check(Verdict::Failed, "it ended again"),
-            _ => check(Verdict::Passed, "it is still the run that the action made"),
+            now if now.state == ResourceState::Exited => check(Verdict::Failed, "it exited again"),
+            _ => check(Verdict::Passed, "it is the run started by the action"),
         },
     }
 }
@@ -193,7 +193,7 @@ fn healthy(sight: &Sight) -> Option<Check> {
     let (verdict, detail) = match snapshot.health {
         Health::Unchecked => return None,
         Health::Healthy => (Verdict::Passed, "its health check passes"),
-        Health::Starting => (Verdict::Inconclusive, "it is still in its first health check"),
+        Health::Starting => (Verdict::Inconclusive, "its first health check is pending"),
         Health::Unhealthy => (Verdict::Failed, "its health check fails"),
     };
     Some(Check { name: CheckName::Healthy, verdict, detail: detail.to_owned() })

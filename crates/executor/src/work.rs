@@ -74,7 +74,7 @@ impl Worker {
     /// The one call. `None` when only reality knows what became of it.
     async fn call(&self, attempt: &Attempt, permit: Permit) -> Option<Finding> {
         if self.stop.is_cancelled() {
-            return Some(Finding::NotDone { detail: "the executor is being stopped; nothing was done".into() });
+            return Some(Finding::NotDone { detail: "the executor is stopping; nothing was done".into() });
         }
         if Timestamp::now() >= attempt.act_by {
             return Some(Finding::NotDone { detail: "the executor was too slow; nothing was done".into() });
@@ -88,15 +88,15 @@ impl Worker {
                 Some(Finding::Done(self.acted(after)))
             }
             Ok(Err(ActError::NotReached)) => {
-                Some(Finding::NotDone { detail: "the platform did not answer; nothing was done".into() })
+                Some(Finding::NotDone { detail: "the platform is unreachable; nothing was done".into() })
             }
             Ok(Err(ActError::Refused { reason })) => Some(Finding::Refused { reason: plain(&reason, REASON_CHARS) }),
             Ok(Err(error @ ActError::Unknown { .. })) => {
-                tracing::warn!(error = &error as &dyn Error, "reality is probed");
+                tracing::warn!(error = &error as &dyn Error, "probing the platform");
                 None
             }
             Err(_) => {
-                tracing::warn!("the adapter kept no deadline; reality is probed");
+                tracing::warn!("action exceeded its deadline; probing the platform");
                 None
             }
         }
@@ -151,10 +151,10 @@ impl Worker {
             match self.save(claim, &next, at).await {
                 Ok(true) => break,
                 Ok(false) => {
-                    tracing::warn!("another process has taken this attempt over");
+                    tracing::warn!("attempt taken over by another process");
                     return None;
                 }
-                Err(error) => tracing::warn!(error = &error as &dyn Error, "a finding is saved again later"),
+                Err(error) => tracing::warn!(error = &error as &dyn Error, "saving a finding failed; retrying"),
             }
             tokio::select! {
                 () = self.stop.cancelled() => return None,
@@ -179,7 +179,7 @@ impl Worker {
     /// Lets the next process begin at once.
     async fn release(&self, claim: Claim) {
         if let Err(error) = self.ledger.renew(claim, Timestamp::from_micros(0)).await {
-            tracing::debug!(error = &error as &dyn Error, "a claim ends by itself");
+            tracing::debug!(error = &error as &dyn Error, "claim not released; it expires by itself");
         }
     }
 }
@@ -192,13 +192,13 @@ fn announce(phase: &Phase) {
         Phase::Acted(_) | Phase::Failed { .. } | Phase::InDoubt { .. } => {
             fault_point!("executor_outcome_written");
             metrics::counter!("overseer_executor_acts_total", "result" => state).increment(1);
-            tracing::info!(outcome = state, "the outcome is known");
+            tracing::info!(outcome = state, "outcome recorded");
         }
         Phase::Verified { verification, .. } => {
             fault_point!("executor_verified_written");
             let verdict = verification.verdict.as_str();
             metrics::counter!("overseer_executor_verifications_total", "verdict" => verdict).increment(1);
-            tracing::info!(verdict, "the action is verified");
+            tracing::info!(verdict, "verifying the action");
         }
     }
 }

@@ -55,16 +55,16 @@ impl Refusal {
     }
 
     pub(crate) fn nothing_here() -> Self {
-        Self::new(Code::NotFound, "there is nothing at this path", "/api/openapi.json lists what there is")
+        Self::new(Code::NotFound, "path not found", "see /api/openapi.json for all paths")
     }
 
     pub(crate) fn too_often(what: &str) -> Self {
-        let refusal = Self::new(Code::LimitExceeded, what, "wait a second, then go on more slowly");
+        let refusal = Self::new(Code::LimitExceeded, what, "wait a second, then send fewer requests");
         Self { hint: Hint::Wait, ..refusal.with_status(StatusCode::TOO_MANY_REQUESTS) }
     }
 
     pub(crate) fn wrong_verb(allowed: String) -> Self {
-        let refusal = Self::new(Code::NotFound, "this path does not know that method", format!("use {allowed}"));
+        let refusal = Self::new(Code::NotFound, "method not allowed on this path", format!("use {allowed}"));
         Self { hint: Hint::Allow(allowed), ..refusal.with_status(StatusCode::METHOD_NOT_ALLOWED) }
     }
 

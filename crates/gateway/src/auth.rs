@@ -134,14 +134,14 @@ impl Auth {
         if self.0.requests.take(digest, now) {
             Ok(caller)
         } else {
-            Err(Refusal::too_often("this token makes too many requests"))
+            Err(Refusal::too_often("too many requests with this token"))
         }
     }
 
     async fn ask(&self, token: &str, address: Option<IpAddr>, now: Instant) -> Result<Caller, Refusal> {
         let wrong_tokens = &self.0.wrong_tokens;
         if address.is_some_and(|address| !wrong_tokens.has(&address, now)) {
-            return Err(Refusal::too_often("this address sent too many wrong tokens"));
+            return Err(Refusal::too_often("too many invalid tokens from this address"));
         }
         let mut identity = IdentityServiceClient::new(self.0.ways.peers.to(ServiceName::Identity));
         let asked = identity.authenticate(AuthenticateRequest { token: token.to_owned() });
@@ -167,7 +167,7 @@ impl Auth {
         match self.0.ways.peers.credential().trust().person(&assertion, Timestamp::now()) {
             Ok(person) => Ok(Caller::Person { actor: actor(person), assertion: Assertion::from_wire(assertion) }),
             Err(refused) => {
-                tracing::error!(error = &refused as &dyn std::error::Error, "identity's assertion does not verify");
+                tracing::error!(error = &refused as &dyn std::error::Error, "identity assertion not valid");
                 Err(unavailable().into())
             }
         }
@@ -192,7 +192,7 @@ impl Auth {
 
 /// The same for a missing and for a wrong token.
 fn nobody() -> Problem {
-    Problem::new(Code::Unauthenticated, "no valid token was sent", "send `Authorization: Bearer <token>`")
+    Problem::new(Code::Unauthenticated, "missing or invalid token", "send `Authorization: Bearer <token>`")
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ impl GatewayConfig {
         if zero.is_empty() {
             return Ok(());
         }
-        let what = format!("of the gateway's configuration, {} must be at least 1", zero.join(", "));
+        let what = format!("gateway configuration: {} must be at least 1", zero.join(", "));
         Err(BuildError::Config { what, source: None })
     }
 }

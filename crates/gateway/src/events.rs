@@ -72,7 +72,7 @@ impl Feed {
                 match bus.watch().await {
                     Ok(events) => self.hear(events).await,
                     Err(error) => {
-                        tracing::warn!(error = &error as &dyn std::error::Error, "live events are not to be had");
+                        tracing::warn!(error = &error as &dyn std::error::Error, "live events unavailable");
                     }
                 }
                 tokio::time::sleep(REOPEN_AFTER).await;
@@ -136,7 +136,7 @@ impl Feed {
         }
         actor_has(auth.caller(&credential).await?.actor(), Permission::Read)?;
         if request.uri.query().is_some_and(|query| !query.is_empty()) {
-            return Err(Refusal::malformed("the query has a key that this request does not know"));
+            return Err(Refusal::malformed("unknown query parameter"));
         }
         let lease = streams.open(credential, Permission::Read)?;
         let (missed, live) = self.join(last_event_id(&request.headers));

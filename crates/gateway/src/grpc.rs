@@ -104,9 +104,9 @@ fn last_frame(problem: Problem) -> Frame<Bytes> {
 }
 
 fn too_large() -> Status {
-    Problem::new(Code::LimitExceeded, "the request is over 1 MiB", "send less").into()
+    Problem::new(Code::LimitExceeded, "the request exceeds 1 MiB", "send a smaller request").into()
 }
 
 fn no_such_method() -> Refusal {
-    Refusal::new(Code::NotFound, "there is no such method", "reflection lists those there are")
+    Refusal::new(Code::NotFound, "unknown method", "use reflection to list the methods")
 }

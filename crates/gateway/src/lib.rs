@@ -139,7 +139,7 @@ fn head_size(request: &Request) -> usize {
 }
 
 fn too_large_a_head() -> Refusal {
-    Refusal::new(Code::LimitExceeded, "path and headers are over 32 KiB", "send less")
+    Refusal::new(Code::LimitExceeded, "path and headers exceed 32 KiB", "send a smaller request")
         .with_status(http::StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
 }
 

@@ -105,8 +105,8 @@ impl Call {
 
 fn text(endpoint: Endpoint, bytes: &[u8]) -> Result<String, Problem> {
     transcode::answer(endpoint, bytes).ok_or_else(|| {
-        tracing::error!(method = endpoint.method.path, "a service gave an answer that is not of the contract");
-        Problem::new(Code::Internal, "Overseer failed", "look at Overseer's log")
+        tracing::error!(method = endpoint.method.path, "response does not match the contract");
+        Problem::new(Code::Internal, "Overseer failed", "check Overseer's log")
     })
 }
 
@@ -115,18 +115,18 @@ async fn read(headers: &HeaderMap, mut body: Body) -> Result<Bytes, Refusal> {
     let mut bytes = BytesMut::new();
     loop {
         let frame = tokio::time::timeout(NEXT_BYTES_WITHIN, body.frame()).await;
-        let Some(frame) = frame.map_err(|_| Refusal::malformed("the body did not arrive in time"))? else { break };
-        let frame = frame.map_err(|_| Refusal::malformed("the body broke off"))?;
+        let Some(frame) = frame.map_err(|_| Refusal::malformed("timed out reading the body"))? else { break };
+        let frame = frame.map_err(|_| Refusal::malformed("the body ended early"))?;
         let data = frame.into_data().unwrap_or_default();
         if bytes.len() + data.len() > LARGEST_BODY {
-            return Err(Refusal::new(Code::LimitExceeded, "the body is over 1 MiB", "send less"));
+            return Err(Refusal::new(Code::LimitExceeded, "the body exceeds 1 MiB", "send a smaller request"));
         }
         bytes.extend_from_slice(&data);
     }
     if bytes.is_empty() || is_json(headers) {
         return Ok(bytes.freeze());
     }
-    let refusal = Refusal::malformed("the body is not declared as JSON: send `content-type: application/json`");
+    let refusal = Refusal::malformed("unsupported media type: send `content-type: application/json`");
     Err(refusal.with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE))
 }
 

@@ -51,7 +51,7 @@ impl Streams {
     /// A place for a stream of a caller that was admitted.
     pub(crate) fn open(&self, credential: Credential, permission: Permission) -> Result<Lease, Refusal> {
         let place = Arc::clone(&self.places).try_acquire_owned();
-        let place = place.map_err(|_| Refusal::too_often("too many readers of streams are connected"))?;
+        let place = place.map_err(|_| Refusal::too_often("too many open streams"))?;
         let mut recheck = tokio::time::interval(RECHECK);
         // A reader that stalls owes one check afterwards, not all that it missed.
         recheck.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -108,5 +108,5 @@ impl Lease {
 }
 
 fn being_stopped() -> Problem {
-    Problem::new(Code::Unavailable, "Overseer is being stopped", "connect again in a moment")
+    Problem::new(Code::Unavailable, "Overseer is stopping", "reconnect in a moment")
 }

@@ -72,7 +72,7 @@ impl<'de> Visitor<'de> for Strict {
         let mut object = Map::new();
         while let Some(key) = input.next_key::<String>()? {
             if object.contains_key(&key) {
-                return Err(A::Error::custom("a key twice"));
+                return Err(A::Error::custom("duplicate key"));
             }
             let value = input.next_value_seed(inside)?;
             object.insert(key, value);

@@ -31,13 +31,13 @@ pub(crate) fn request(endpoint: Endpoint, sent: &Sent<'_>) -> Result<DynamicMess
     let mut message = match endpoint.route.body {
         RequestBody::Fields => from_body(&descriptor, sent)?,
         RequestBody::None if sent.body.is_empty() => DynamicMessage::new(descriptor.clone()),
-        RequestBody::None => return Err(Refusal::malformed("this request takes no body")),
+        RequestBody::None => return Err(Refusal::malformed("this request has no body")),
     };
     let mut set = HashSet::new();
     for (name, value) in sent.captures {
         let field = descriptor.get_field_by_name(name);
         let value = field.as_ref().and_then(|field| scalar(field, &unescape(value)?));
-        let (field, value) = field.zip(value).ok_or_else(|| Refusal::malformed("the path does not fit"))?;
+        let (field, value) = field.zip(value).ok_or_else(|| Refusal::malformed("invalid path"))?;
         set.insert(field.number());
         message.set_field(&field, value);
     }
@@ -45,29 +45,29 @@ pub(crate) fn request(endpoint: Endpoint, sent: &Sent<'_>) -> Result<DynamicMess
         // With a body, a query has nothing to say.
         let field = field_named(&descriptor, &unescape_query(key).unwrap_or_default())
             .filter(|_| endpoint.route.body == RequestBody::None)
-            .ok_or_else(|| Refusal::malformed("the query has a key that this request does not know"))?;
+            .ok_or_else(|| Refusal::malformed("unknown query parameter"))?;
         if !set.insert(field.number()) {
-            return Err(Refusal::malformed(format!("`{}` is there twice", field.json_name())));
+            return Err(Refusal::malformed(format!("duplicate query parameter `{}`", field.json_name())));
         }
         let value = unescape_query(value).and_then(|value| scalar(&field, &value));
-        let refusal = || Refusal::malformed(format!("the value of `{}` does not fit", field.json_name()));
+        let refusal = || Refusal::malformed(format!("invalid value of `{}`", field.json_name()));
         message.set_field(&field, value.ok_or_else(refusal)?);
     }
-    if sound(&message) { Ok(message) } else { Err(Refusal::malformed("a value is too long or not allowed")) }
+    if sound(&message) { Ok(message) } else { Err(Refusal::malformed("a value is too long or invalid")) }
 }
 
 fn from_body(descriptor: &MessageDescriptor, sent: &Sent<'_>) -> Result<DynamicMessage, Refusal> {
     if sent.body.is_empty() {
         return Ok(DynamicMessage::new(descriptor.clone()));
     }
-    let unfit = || Refusal::malformed(format!("the body does not fit `{}`", descriptor.name()));
+    let unfit = || Refusal::malformed(format!("the body is not a valid `{}`", descriptor.name()));
     let json = strict::parse(sent.body).filter(|json| names_each_field_once(descriptor, json)).ok_or_else(unfit)?;
     let in_body = |name: &str| {
         let field = descriptor.get_field_by_name(name);
         field.is_some_and(|field| json.get(field.name()).or_else(|| json.get(field.json_name())).is_some())
     };
     if let Some((name, _)) = sent.captures.iter().find(|(name, _)| in_body(name)) {
-        return Err(Refusal::malformed(format!("`{name}` belongs into the path only")));
+        return Err(Refusal::malformed(format!("`{name}` is allowed in the path only")));
     }
     DynamicMessage::deserialize(descriptor.clone(), json).map_err(|_| unfit())
 }

@@ -71,14 +71,10 @@ impl Service<http::Request<Body>> for Way {
 }
 
 fn away(error: &UpstreamError) -> Status {
-    tracing::warn!(error = error as &dyn std::error::Error, "a request could not be forwarded");
+    tracing::warn!(error = error as &dyn std::error::Error, "request could not be forwarded");
     unavailable().into()
 }
 
 pub(crate) fn unavailable() -> Problem {
-    Problem::new(
-        Code::Unavailable,
-        "a service of Overseer does not answer",
-        "try again; /readyz?verbose says what is away",
-    )
+    Problem::new(Code::Unavailable, "a service is unavailable", "retry; /readyz?verbose shows what is unavailable")
 }

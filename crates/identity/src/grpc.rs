@@ -28,8 +28,8 @@ impl IdentityService for Identity {
         let (name, roles) = found.await.map_err(Problem::from)?.ok_or_else(|| {
             Problem::new(
                 Code::Unauthenticated,
-                "no valid token was sent",
-                "send `Authorization: Bearer <token>` with the token that the first start printed",
+                "missing or invalid token",
+                "send `Authorization: Bearer <token>` with the token printed at the first start",
             )
         })?;
         let assertion = self.credential.assert(Person { name, roles }, Timestamp::now());

@@ -76,7 +76,7 @@ fn understood(facts: Vec<pb::Fact>) -> Vec<Fact> {
         Fact::try_from(fact)
             .inspect_err(|error| {
                 metrics::counter!("overseer_incident_engine_unknown_facts_total").increment(1);
-                tracing::warn!(sequence, error = error as &dyn Error, "unknown fact ignored");
+                tracing::warn!(sequence, error = error as &dyn Error, "fact of a newer version ignored");
             })
             .ok()
     };

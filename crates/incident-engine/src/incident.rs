@@ -19,7 +19,7 @@ pub enum Severity {
 #[serde(rename_all = "snake_case")]
 pub enum State {
     Open,
-    /// An approved step is under way.
+    /// An approved step is running.
     Resolving,
     Resolved,
 }

@@ -42,8 +42,8 @@ pub struct Entry {
 pub fn title(incident: &Incident) -> String {
     let name = plain(&incident.resource.name, NAME);
     match incident.detector {
-        Detector::RestartLoop => format!("{name} crashes again and again"),
-        Detector::UnexpectedExit => format!("{name} ended unexpectedly"),
+        Detector::RestartLoop => format!("{name} is crash-looping"),
+        Detector::UnexpectedExit => format!("{name} exited unexpectedly"),
     }
 }
 
@@ -97,23 +97,23 @@ const fn section_of(kind: &MomentKind) -> Section {
 fn text(incident: &Incident, name: &str, hypotheses: &[Hypothesis], timeline: &[Entry]) -> String {
     let mut lines = vec![format!("{} on site {}.", title(incident), incident.resource.site())];
     if let Some(first) = timeline.first() {
-        lines.push(format!("It began at {}: {}", first.at, first.text));
+        lines.push(format!("Started at {}: {}", first.at, first.text));
     }
     if let Some(best) = hypotheses.first() {
-        lines.push(format!("Most likely: {} ({:.0} % sure).", best.text, best.confidence * 100.0));
+        lines.push(format!("Likely cause: {} (confidence {:.0} %).", best.text, best.confidence * 100.0));
     }
     lines.push(match (incident.state, incident.outcome) {
         (State::Open, Outcome::Unresolved) => {
-            format!("A fix was carried out and did not help. {name} needs a person.")
+            format!("A fix was executed and did not help. {name} needs a person.")
         }
-        (State::Open, Outcome::Pending | Outcome::Resolved | Outcome::Mitigated) => "It is open.".to_owned(),
-        (State::Resolving, _) => "An approved step is under way.".to_owned(),
-        (State::Resolved, Outcome::Resolved) => "It is resolved: the fix was verified.".to_owned(),
+        (State::Open, Outcome::Pending | Outcome::Resolved | Outcome::Mitigated) => "The incident is open.".to_owned(),
+        (State::Resolving, _) => "An approved step is running.".to_owned(),
+        (State::Resolved, Outcome::Resolved) => "Resolved: the fix was verified.".to_owned(),
         (State::Resolved, Outcome::Unresolved) => {
-            "A fix was carried out and did not help; then the container was removed.".to_owned()
+            "A fix was executed and did not help; then the container was removed.".to_owned()
         }
         (State::Resolved, Outcome::Pending | Outcome::Mitigated) => {
-            "The trouble ended by itself or by somebody's hand; its cause was not proven.".to_owned()
+            "Resolved without a verified fix; the cause is not proven.".to_owned()
         }
     });
     lines.join("\n")
@@ -127,12 +127,12 @@ fn symptom(name: &str, detector: Detector, exits: &[Exit], aftermath: Aftermath)
     };
     match (detector, exits) {
         (Detector::RestartLoop, [first, .., last]) => format!(
-            "{name} ended {} times within {} s, last with exit code {code}; {then}.",
+            "{name} exited {} times in {} s, last with exit code {code}; {then}.",
             exits.len(),
             last.at.since(first.at).as_secs().max(1)
         ),
         (Detector::RestartLoop | Detector::UnexpectedExit, _) => {
-            format!("{name} ended by itself with exit code {code}; {then}.")
+            format!("{name} exited with exit code {code}; {then}.")
         }
     }
 }
@@ -141,10 +141,10 @@ fn sentence(name: &str, kind: &MomentKind) -> String {
     match kind {
         MomentKind::Symptom { detector, exits, aftermath } => symptom(name, *detector, exits, *aftermath),
         MomentKind::Proposed { plan, title } => format!("Plan {plan} was proposed: {title}."),
-        MomentKind::Refused { reason, .. } => format!("No plan was made: {reason}."),
+        MomentKind::Refused { reason, .. } => format!("No plan was created: {reason}."),
         MomentKind::Approved { by, .. } => format!("{} approved the plan.", plain(by, NAME)),
         MomentKind::Denied { by, .. } => format!("{} denied the plan.", plain(by, NAME)),
-        MomentKind::Begun => "The step began.".to_owned(),
+        MomentKind::Begun => "The step started.".to_owned(),
         MomentKind::Acted { template: by } => format!("{name} was {}.", template(*by).past),
         MomentKind::Succeeded { .. } => "Every step of the plan was verified.".to_owned(),
         MomentKind::Unproven => "A person reported the step as done; the recovery is not proven.".to_owned(),
@@ -153,8 +153,8 @@ fn sentence(name: &str, kind: &MomentKind) -> String {
             format!("Verification {verdict}: {}.", checks.join(", "))
         }
         MomentKind::StepFailed { reason } => format!("The step failed: {reason}."),
-        MomentKind::InDoubt => "Whether the step took place could not be told. A person decides.".to_owned(),
-        MomentKind::Calm => format!("{name} gave no more trouble."),
+        MomentKind::InDoubt => "The outcome of the step is unknown. A person must resolve it.".to_owned(),
+        MomentKind::Calm => format!("{name} had no further symptoms."),
         MomentKind::Removed => format!("{name} was removed."),
     }
 }
@@ -170,20 +170,19 @@ fn hypotheses(story: &[Moment]) -> Vec<Hypothesis> {
     match (exit.memory, exit.code) {
         (Memory::Exhausted, _) => vec![guess("it ran out of memory and the kernel killed it", 0.95)],
         (Memory::Enough, 137) => vec![
-            guess("something outside killed it (signal 9)", 0.6),
-            guess("it ran out of memory and the engine did not see it", 0.3),
+            guess("it was killed from outside (signal 9)", 0.6),
+            guess("it ran out of memory and the engine did not report it", 0.3),
         ],
         (Memory::Enough, 139 | 134 | 132 | 136) => {
-            vec![guess("a fault in the program itself (a signal for a bad access or an abort)", 0.8)]
+            vec![guess("the program crashed (a signal for a bad memory access or an abort)", 0.8)]
         }
         (Memory::Enough, 126 | 127) => {
-            vec![guess("its command cannot be run or is not in the image", 0.9)]
+            vec![guess("its command cannot be executed or is not in the image", 0.9)]
         }
-        (Memory::Enough, 0) => vec![guess("the program ends by its own will and is restarted each time", 0.7)],
-        (Memory::Enough, _) => vec![guess(
-            "the program ended with an error of its own, such as a bad setting or a missing dependency",
-            0.6,
-        )],
+        (Memory::Enough, 0) => vec![guess("the program exits normally and is restarted each time", 0.7)],
+        (Memory::Enough, _) => {
+            vec![guess("the program exited with an error, such as an invalid setting or a missing dependency", 0.6)]
+        }
     }
 }
 
@@ -194,10 +193,10 @@ fn lessons(story: &[Moment]) -> Vec<String> {
         .filter_map(|moment| match &moment.kind {
             MomentKind::Succeeded { templates } => {
                 let verbs: Vec<String> = templates.iter().map(|name| format!("a {}", template(*name).verb)).collect();
-                Some(format!("{} helped against this trouble.", capital(&verbs.join(" and "))))
+                Some(format!("{} fixed this problem.", capital(&verbs.join(" and "))))
             }
             MomentKind::Verified { template: by, verdict: Verdict::Failed, .. } => {
-                Some(format!("A {} did not help against this trouble.", template(*by).verb))
+                Some(format!("A {} did not fix this problem.", template(*by).verb))
             }
             MomentKind::Verified { verdict: Verdict::Passed | Verdict::Inconclusive, .. }
             | MomentKind::Symptom { .. }
@@ -265,13 +264,13 @@ mod tests {
         let narrative = narrate(&incident, &moments);
         assert_eq!(
             narrative.symptoms,
-            ["we\u{fffd}b\u{fffd} ended 4 times within 3 s, last with exit code 1; it stays down."]
+            ["we\u{fffd}b\u{fffd} exited 4 times in 3 s, last with exit code 1; it stays down."]
         );
         assert_eq!(narrative.timeline[0].evidence.len(), 4);
         assert_eq!(narrative.verification_results, ["Verification failed: running failed."]);
-        assert_eq!(narrative.lessons, ["A restart did not help against this trouble."]);
+        assert_eq!(narrative.lessons, ["A restart did not fix this problem."]);
         assert!(!narrative.text.contains('\u{202e}'));
-        assert!(narrative.text.starts_with("we\u{fffd}b\u{fffd} crashes again and again on site home."));
+        assert!(narrative.text.starts_with("we\u{fffd}b\u{fffd} is crash-looping on site home."));
     }
 
     #[test]
@@ -287,7 +286,7 @@ mod tests {
         assert_eq!(narrative.lessons, Vec::<String>::new());
         assert!(narrative.resolution_steps[1].ends_with(" was stopped."), "{:?}", narrative.resolution_steps);
         moments.push(moment(MomentKind::Succeeded { templates: vec![stop, start] }));
-        assert_eq!(narrate(&incident, &moments).lessons, ["A stop and a start helped against this trouble."]);
+        assert_eq!(narrate(&incident, &moments).lessons, ["A stop and a start fixed this problem."]);
     }
 
     #[test]

@@ -164,7 +164,7 @@ fn end_of(plan: &pb::Plan) -> Result<Option<(MomentKind, IncidentEvent)>, BadWir
                 (MomentKind::Unproven, IncidentEvent::StepAbandoned)
             })
         }
-        pb::PlanState::Expired => ended("the approval ended before it could be carried out"),
+        pb::PlanState::Expired => ended("the approval expired before execution"),
         pb::PlanState::Superseded => ended("its target changed or its incident ended"),
         pb::PlanState::Failed
         | pb::PlanState::InDoubt
@@ -192,16 +192,15 @@ fn id<T: std::str::FromStr>(text: &str, field: &'static str) -> Result<T, BadWir
 const fn failure(failure: pb::StepFailure) -> Option<(&'static str, IncidentEvent)> {
     match failure {
         pb::StepFailure::TicketExpired => None,
-        pb::StepFailure::RefusedByPlatform => Some(("the platform refused it", IncidentEvent::StepInVain)),
+        pb::StepFailure::RefusedByPlatform => Some(("the platform rejected the request", IncidentEvent::StepInVain)),
         pb::StepFailure::TargetDrift => {
             Some(("the target is not the one that was approved; nothing was done", IncidentEvent::StepAbandoned))
         }
-        pb::StepFailure::Precondition => Some((
-            "the target is in a state in which the step must not act; nothing was done",
-            IncidentEvent::StepAbandoned,
-        )),
+        pb::StepFailure::Precondition => {
+            Some(("the target's state does not allow the step; nothing was done", IncidentEvent::StepAbandoned))
+        }
         pb::StepFailure::Unsupported => {
-            Some(("the executor cannot carry it out; nothing was done", IncidentEvent::StepAbandoned))
+            Some(("the executor does not support it; nothing was done", IncidentEvent::StepAbandoned))
         }
         pb::StepFailure::TicketRefused | pb::StepFailure::Unspecified => {
             Some(("the executor refused the ticket; nothing was done", IncidentEvent::StepAbandoned))

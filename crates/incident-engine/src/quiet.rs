@@ -19,7 +19,7 @@ pub fn task(base: Base, quiet: Duration, changed: Arc<Notify>) -> Task {
             let wait = match resolve_due(&base, quiet, Timestamp::now()).await {
                 Ok(wait) => wait,
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "calm incidents wait to be resolved");
+                    tracing::warn!(error = &error as &dyn std::error::Error, "quiet incidents waiting to be resolved");
                     Duration::from_secs(5)
                 }
             };

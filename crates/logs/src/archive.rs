@@ -100,7 +100,7 @@ impl Archive {
             };
             let saving = if stopping { Saving::Now } else { Saving::WhenMuchIsNew };
             if let Err(error) = self.put_in_order(now(), saving).await {
-                tracing::error!(error = &error as &dyn Error, "the log store could not be kept in order");
+                tracing::error!(error = &error as &dyn Error, "log store maintenance failed");
             }
             if stopping {
                 return;

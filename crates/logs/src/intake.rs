@@ -206,7 +206,7 @@ async fn deliver(queues: Queues, Intake { sink, states, .. }: Intake, stop: Canc
         let mut backoff = Backoff::default();
         while let Err(error) = sink.accept(&batch).await {
             if backoff.is_fresh() {
-                tracing::error!(error = &error as &dyn Error, "log lines wait for their store");
+                tracing::error!(error = &error as &dyn Error, "log lines waiting for the log store");
             }
             tokio::select! {
                 biased;

@@ -147,14 +147,14 @@ impl Inner {
     }
 
     fn begin(&self, file: FileSource) {
-        self.states.set(file.key(), SourceState::Waiting { why: "it was not looked at yet".to_owned() });
+        self.states.set(file.key(), SourceState::Waiting { why: "it was not opened yet".to_owned() });
         self.workloads.tell(file.key(), file.workload());
         self.files.add(file);
     }
 
     fn refuse(&self, row: &Row, error: &BadFile) {
         let (key, why) = (row.key(), error.to_string());
-        tracing::warn!(source = %key, why, "a declared log file is not read");
+        tracing::warn!(source = %key, why, "declared log file cannot be read");
         self.workloads.tell(&key, &row.workload);
         self.states.set(&key, SourceState::Refused { why });
     }
@@ -178,15 +178,15 @@ impl Inner {
         if store::count(&mut tx.conn()).await? >= MOST {
             return Err(Problem::new(
                 Code::LimitExceeded,
-                format!("{MOST} files are declared already"),
-                "remove one that is not needed any more: /api/v1/log-sources lists them",
+                format!("the limit of {MOST} declared files is reached"),
+                "remove one: see /api/v1/log-sources",
             ));
         }
         if !store::insert(&mut tx.conn(), row, &by.0, now).await? {
             return Err(Problem::new(
                 Code::Conflict,
-                "this file is declared for this workload already",
-                "/api/v1/log-sources lists it",
+                "this file is already declared for this workload",
+                "see /api/v1/log-sources",
             ));
         }
         Ok(tx.commit().await?)
@@ -217,8 +217,8 @@ async fn to_the_end<T: Send + 'static>(
     change: impl Future<Output = Result<T, Problem>> + Send + 'static,
 ) -> Result<T, Problem> {
     tokio::spawn(change).await.unwrap_or_else(|error| {
-        tracing::error!(error = &error as &dyn std::error::Error, "a change of the log sources broke off");
-        Err(Problem::new(Code::Internal, "Overseer failed", "look at the collector's log"))
+        tracing::error!(error = &error as &dyn std::error::Error, "change of log sources failed");
+        Err(Problem::new(Code::Internal, "Overseer failed", "check the collector's log"))
     })
 }
 
@@ -229,10 +229,9 @@ fn gone() -> Problem {
 fn problem(error: &BadFile) -> Problem {
     let bad = |what: &str, todo: &str| Problem::new(Code::SchemaInvalid, what, todo);
     match error {
-        BadFile::Workload => bad(
-            "the workload is no name",
-            "send 1 to 200 characters, such as `shop/web`, neither `:` nor any that cannot be seen",
-        ),
+        BadFile::Workload => {
+            bad("invalid workload", "send 1 to 200 characters without `:` or invisible ones, for example `shop/web`")
+        }
         BadFile::NotPlain { .. } => bad(
             "the path is no place of a log file",
             "send an absolute path without `.`, `..` and characters that cannot be seen",
@@ -240,7 +239,7 @@ fn problem(error: &BadFile) -> Problem {
         BadFile::TooLong => bad("the path is too long", "workload and path together may have 1,000 bytes"),
         BadFile::Outside { roots, .. } => Problem::new(
             Code::PolicyDenied,
-            "the path is not below a folder whose logs may be read",
+            "the path is outside the allowed roots",
             if roots.is_empty() {
                 "no folder is allowed yet: name one in the setting `log_roots` of the section [collector], and start \
                  Overseer again"

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 /// A failure of the store. Nothing that was acknowledged is lost by it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error("a line of {got} bytes is longer than the store takes ({limit}): split it")]
+    #[error("line of {got} bytes exceeds the limit ({limit} bytes): split it")]
     LineTooLong { got: usize, limit: usize },
-    #[error("{got} bytes in one call are more than the store takes ({limit}): append them in parts")]
+    #[error("{got} bytes in one call exceed the limit ({limit} bytes): append them in parts")]
     BatchTooLarge { got: usize, limit: usize },
-    #[error("a name of {got} bytes is longer than the store takes ({limit})")]
+    #[error("name of {got} bytes exceeds the limit ({limit} bytes)")]
     NameTooLong { got: usize, limit: usize },
-    #[error("no room left on the device of `{path}`: nothing of this call was kept, free some space and call again")]
+    #[error("no space left on the device of `{path}`: nothing was stored; free some space and retry")]
     DiskFull {
         path: PathBuf,
         #[source]
@@ -32,15 +32,15 @@ pub enum StoreError {
         #[source]
         source: object_store::Error,
     },
-    #[error("no room left for the segment `{name}`: its lines stay in the write-ahead file, free some space")]
+    #[error("no space left for the segment `{name}`: its lines remain in the write-ahead file; free some space")]
     NoRoomForSegment {
         name: String,
         #[source]
         source: object_store::Error,
     },
-    #[error("another process holds the store in `{path}`")]
+    #[error("another process uses the store in `{path}`")]
     Held { path: PathBuf },
-    #[error("the segment `{name}` cannot be made")]
+    #[error("the segment `{name}` cannot be created")]
     Encode {
         name: String,
         #[source]

@@ -22,7 +22,7 @@ pub struct Query {
     pub resources: Vec<String>,
     /// Not before this.
     pub from: Nanos,
-    /// Before this.
+    /// Latest time, exclusive; same formats.
     pub until: Nanos,
     pub min_severity: Rank,
     pub signature: Option<Signature>,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this is not an id of the form `{expected}`")]
+#[error("invalid id: expected `{expected}`")]
 pub struct BadId {
     pub expected: &'static str,
 }
@@ -58,9 +58,9 @@ macro_rules! ids {
 ids! {
     /// One fact.
     FactId = "fct";
-    /// One incident.
+    /// Show one incident.
     IncidentId = "inc";
-    /// One plan.
+    /// Show one plan.
     PlanId = "pln";
     /// One step of a plan.
     StepId = "stp";

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+use time::UtcDateTime;
 
 /// A point in time, in microseconds since 1970-01-01 00:00 UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -25,10 +26,11 @@ impl Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
     }
-    /// Year, month and day in UTC.
+    /// In the calendar; what it cannot say becomes the nearest that it can.
     #[must_use]
-    pub const fn date(self) -> (i64, i64, i64) {
-        civil_from_days(self.0.div_euclid(86_400_000_000))
+    pub fn utc(self) -> UtcDateTime {
+        let nearest = if self.0 < 0 { UtcDateTime::MIN } else { UtcDateTime::MAX };
+        UtcDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000).unwrap_or(nearest)
     }
     /// The time passed since `earlier`; zero when `earlier` is later.
     #[must_use]
@@ -53,30 +55,12 @@ impl std::ops::Sub<Duration> for Timestamp {
 /// `2026-11-21 05:04:03.120 UTC`, for narratives and tables.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.div_euclid(1_000_000);
-        let millis = self.0.rem_euclid(1_000_000) / 1_000;
-        let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-        let (year, month, day) = civil_from_days(days);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}.{millis:03} UTC",
-            second / 3600,
-            second / 60 % 60,
-            second % 60
-        )
+        let utc = self.utc();
+        let (year, month, day) = utc.to_calendar_date();
+        let (hour, minute, second, millis) = utc.as_hms_milli();
+        let month = u8::from(month);
+        write!(f, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{millis:03} UTC")
     }
-}
-
-/// The civil date of a day counted from the epoch. Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
-const fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let doe = z.rem_euclid(146_097);
-    let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    (yoe + era * 400 + (month <= 2) as i64, month, doy - (153 * mp + 2) / 5 + 1)
 }
 
 #[cfg(test)]
@@ -89,6 +73,8 @@ mod tests {
         assert_eq!(Timestamp::from_micros(951_782_400_123_456).to_string(), "2000-02-29 00:00:00.123 UTC");
         assert_eq!(Timestamp::from_micros(1_795_237_443_000_000).to_string(), "2026-11-21 05:04:03.000 UTC");
         assert_eq!(Timestamp::from_micros(-1).to_string(), "1969-12-31 23:59:59.999 UTC");
+        assert_eq!(Timestamp::from_micros(i64::MAX).to_string(), "9999-12-31 23:59:59.999 UTC");
+        assert_eq!(Timestamp::from_micros(i64::MIN).to_string(), "-9999-01-01 00:00:00.000 UTC");
     }
 
     #[test]

@@ -48,7 +48,7 @@ impl Claimant {
         // One row that does not read must not hold up the others.
         let readable = rows.into_iter().filter_map(|row| {
             Outgoing::try_from(row)
-                .inspect_err(|error| tracing::error!(error = error as &dyn Error, "a delivery does not read"))
+                .inspect_err(|error| tracing::error!(error = error as &dyn Error, "delivery row cannot be parsed"))
                 .ok()
         });
         Ok(readable.collect())

@@ -45,7 +45,7 @@ pub const MIGRATIONS: Migrations = Migrations(&[
 pub async fn build(base: Base, config: NotifierConfig) -> Result<Service, BuildError> {
     let (targets, patience) = config::check(config)?;
     if targets.is_empty() {
-        tracing::info!("no webhook is configured: nobody is told");
+        tracing::info!("no webhook configured: no notices are sent");
     }
     let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
     abandon_undeclared(&base.db, &names).await?;

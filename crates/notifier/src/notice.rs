@@ -58,7 +58,7 @@ impl Notice {
     /// The notice of this event; `None` for an event that is not told.
     ///
     /// # Errors
-    /// When the event does not read.
+    /// When the event cannot be parsed.
     pub fn of(event: &Event) -> Result<Option<Self>, ApplyError> {
         let (kind, data) = match event.kind {
             EventKind::IncidentDetected => {

@@ -59,17 +59,17 @@ impl Reach {
 /// Why an address cannot be a receiver's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadReceiver {
-    #[error("this is not an address: write for example https://example.com/hooks/overseer")]
+    #[error("invalid URL: expected for example https://example.com/hooks/overseer")]
     Malformed,
-    #[error("only https, and http where `reach = \"declared\"`, can be called")]
+    #[error("only https is allowed, and http with `reach = \"declared\"`")]
     Scheme,
-    #[error("plain http shows the notice to everybody on the way: use https, or set `reach = \"declared\"`")]
+    #[error("plain http exposes the notice: use https, or set `reach = \"declared\"`")]
     Plain,
-    #[error("a user or password in front of the host is not allowed: remove it")]
+    #[error("user and password in the URL are not allowed: remove them")]
     UserInfo,
     #[error("port {0} is neither 443 nor 8443: use one of these, or set `reach = \"declared\"`")]
     Port(u16),
-    #[error("its address is {0}: use a public one, or one of your own network and `reach = \"declared\"`")]
+    #[error("its address is {0}: use a public address, or set `reach = \"declared\"`")]
     Address(Class),
 }
 
@@ -112,15 +112,15 @@ impl Receiver {
 pub(crate) enum Failure {
     #[error("the receiver answered {status}")]
     Status { status: u16, retry_after: Option<Duration> },
-    #[error("its name leads to a {0} address, and was not called: correct the name, or set `reach = \"declared\"`")]
+    #[error("its name resolves to a {0} address: correct it, or set `reach = \"declared\"`")]
     Refused(Class),
     #[error("its name does not resolve")]
     NoSuchName,
-    #[error("no connection: nothing listens there, or its certificate is not trusted")]
+    #[error("connection failed: nothing listens there, or its certificate is not trusted")]
     NoConnection,
-    #[error("no answer in time")]
+    #[error("timed out")]
     NoAnswer,
-    #[error("the connection broke, or what came back was not HTTP")]
+    #[error("connection lost, or the response was not HTTP")]
     Broken,
 }
 
@@ -153,7 +153,7 @@ impl Door {
         }
         let client = client.build().map_err(|error| {
             tracing::debug!(error = &error as &dyn Error, "no HTTP client");
-            "no certificate authorities are found here: install the package ca-certificates".to_owned()
+            "no certificate authorities found: install the package ca-certificates".to_owned()
         })?;
         Ok(Self { url, key, client })
     }

@@ -102,7 +102,7 @@ impl Sender {
         while self.sending.join_next().await.is_some() {}
         if let Err(error) = self.attempts.release().await {
             // They are free when their lease ends.
-            tracing::warn!(error = &error as &dyn Error, "claims cannot be given up now");
+            tracing::warn!(error = &error as &dyn Error, "claims cannot be released; they expire");
         }
     }
 
@@ -127,7 +127,7 @@ impl Sender {
             // It stays pending, and is found when its claim has ended.
             Err(panic) => {
                 self.in_hand.remove(&panic.id());
-                tracing::error!(error = &panic as &dyn Error, "an attempt ended by a panic");
+                tracing::error!(error = &panic as &dyn Error, "attempt panicked");
             }
         }
     }
@@ -151,7 +151,7 @@ impl Sender {
                 }
             }
             Err(error) => {
-                tracing::warn!(error = &error as &dyn Error, "pending deliveries cannot be read now");
+                tracing::warn!(error = &error as &dyn Error, "pending deliveries cannot be read; retrying");
                 self.look_at = now + STORE_PAUSE;
             }
         }
@@ -202,7 +202,7 @@ impl Attempts {
     /// stopped it is tried no more, and the next start sends again.
     async fn record(&self, id: DeliveryId, settled: &Settled) {
         while let Err(error) = self.try_record(id, settled).await {
-            tracing::warn!(error = &error as &dyn Error, "an attempt cannot be recorded now");
+            tracing::warn!(error = &error as &dyn Error, "attempt cannot be recorded; retrying");
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return,
@@ -214,7 +214,7 @@ impl Attempts {
     async fn try_record(&self, id: DeliveryId, settled: &Settled) -> Result<(), StoreError> {
         let mut tx = self.db.begin_write().await?;
         if !store::settle(&mut tx.conn(), id, self.claimant, settled).await? {
-            tracing::warn!("the claim was lost: another process makes this attempt");
+            tracing::warn!("claim lost: another process makes this attempt");
         }
         tx.commit().await
     }
@@ -228,9 +228,9 @@ fn report(step: Step, attempt: u32, failure: &str) {
     };
     metrics::counter!("overseer_notifier_deliveries_total", "result" => result).increment(1);
     match step {
-        Step::Accepted { .. } => tracing::info!(attempt, "a notice was delivered"),
-        Step::Postponed { .. } => tracing::warn!(attempt, failure, "a notice is tried again"),
-        Step::GivenUp { .. } => tracing::error!(attempt, failure, "a notice was given up: see to its receiver"),
+        Step::Accepted { .. } => tracing::info!(attempt, "notice delivered"),
+        Step::Postponed { .. } => tracing::warn!(attempt, failure, "delivery failed; it will be retried"),
+        Step::GivenUp { .. } => tracing::error!(attempt, failure, "delivery given up: check the receiver"),
     }
 }
 

@@ -126,7 +126,7 @@ pub async fn abandon(conn: &mut Conn<'_>, declared: &[&str], why: &str, now: Tim
             "UPDATE delivery SET state = 'dead', due_at = NULL, settled_at = $1, last_error = $2 \
              WHERE target = $3 AND state = 'pending'")
             .bind(now.micros()).bind(why).bind(target).execute(c).await.map(|done| done.rows_affected()))?;
-        tracing::warn!(target_name = %target, deliveries = rows, why, "deliveries were given up");
+        tracing::warn!(target_name = %target, deliveries = rows, why, "deliveries given up");
     }
     Ok(())
 }

@@ -39,11 +39,7 @@ impl Deliveries {
 
 fn before(token: &str) -> Result<DeliveryId, Problem> {
     token.parse().map_err(|_| {
-        Problem::new(
-            Code::SchemaInvalid,
-            "page_token is not one that a list gave",
-            "send the next_page_token of the page before, unchanged",
-        )
+        Problem::new(Code::SchemaInvalid, "invalid page_token", "send the next_page_token of the previous page")
     })
 }
 

@@ -26,7 +26,7 @@ use crate::{buses, config, drill, follow, mine, run, show, summary, templates};
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// How to print: a table for people, or the API's own JSON.
+    /// Output format.
     #[arg(short, long, global = true, value_enum, default_value_t = Output::Table)]
     output: Output,
 }
@@ -34,14 +34,14 @@ pub struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   overseer up                         run everything in this process
-  overseer drill restart-loop         see the whole loop on a throw-away container
-  overseer incidents                  what is and was broken
-  overseer incident show inc_…        the story of one incident, with its evidence
-  overseer approve pln_…              let a proposed plan run
-  overseer actions -o json            what was done, as JSON
-  overseer logs web --since 1h        what a container printed
-  overseer logs web -f                what it prints, as it comes
-  overseer signatures mine app.log    what recurs in a log file
+  overseer drill restart-loop         watch the whole loop on a throw-away container
+  overseer incidents                  list incidents
+  overseer incident show inc_…        show one incident with its evidence
+  overseer approve pln_…              approve a proposed plan
+  overseer actions -o json            list executed steps as JSON
+  overseer logs web --since 1h        print a container's log lines
+  overseer logs web -f                follow them
+  overseer signatures mine app.log    find signatures in a log file
 
 Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 denied, 6 timeout, 7 conflict";
 
@@ -77,7 +77,7 @@ impl From<Output> for Answers {
 enum Command {
     /// Run all services in this process, with nothing else to install.
     Up(RunArgs),
-    /// Run some services in this process; they meet the others over NATS.
+    /// Run some services in this process, connected to the others over NATS.
     ///
     /// Needs bus.url, and storage.url or a data directory, the same for all. Start the control plane first: it makes the
     /// keys.
@@ -90,38 +90,38 @@ enum Command {
     },
     /// List incidents, newest first.
     Incidents(ListArgs),
-    /// One incident.
+    /// Show one incident.
     #[command(subcommand)]
     Incident(ShowCommand),
     /// List plans, newest first.
     Plans(ListArgs),
-    /// One plan.
+    /// Show one plan.
     #[command(subcommand)]
     Plan(ShowCommand),
     /// Approve a plan as it stands now: each of its steps may run once.
     Approve { plan: String },
-    /// Say no to a plan; it is not proposed again for its incident.
+    /// Deny a plan; it is not proposed again for its incident.
     Deny { plan: String },
-    /// List what was done, by whose approval, and whether it helped.
+    /// List executed steps: what was done, who approved it, whether it helped.
     Actions(ListArgs),
-    /// Settle one step of a plan.
+    /// Resolve a step in doubt.
     #[command(subcommand)]
     Step(StepCommand),
     /// List the actions that a plan can be made of.
     Templates,
-    /// The hash-chained record of everything done and looked at.
+    /// List or verify the hash-chained audit log.
     #[command(subcommand)]
     Audit(AuditCommand),
-    /// Settle events that a service gave up.
+    /// List, replay or drop events that a service could not apply.
     #[command(subcommand)]
     Parked(ParkedCommand),
-    /// What is watched.
+    /// List watched resources.
     Resources(ListArgs),
-    /// What was observed, newest first.
+    /// List observed facts, newest first.
     Facts(ListArgs),
-    /// Who was told what.
+    /// List webhook deliveries, newest first.
     Deliveries(ListArgs),
-    /// Log lines of a workload, or of all; the newest last.
+    /// Print log lines of one workload or of all, newest last.
     #[command(after_help = LOGS_EXAMPLES, args_conflicts_with_subcommands = true)]
     Logs {
         #[command(subcommand)]
@@ -129,33 +129,33 @@ enum Command {
         #[command(flatten)]
         args: LogsArgs,
     },
-    /// What recurs in logs, the most frequent first.
+    /// List log signatures, most frequent first.
     #[command(args_conflicts_with_subcommands = true)]
     Signatures {
         #[command(subcommand)]
         command: Option<SignaturesCommand>,
-        /// Only those of this workload.
+        /// Only signatures of this workload.
         #[arg(long, value_name = "WORKLOAD")]
         resource: Option<String>,
         #[command(flatten)]
         list: ListArgs,
     },
-    /// List what is left of months of logs whose lines are gone, the newest first.
+    /// List monthly log summaries, newest first. They remain when the lines are deleted.
     LogSummaries {
-        /// Of this workload only.
+        /// Only summaries of this workload.
         workload: Option<String>,
         #[command(flatten)]
         list: ListArgs,
     },
-    /// One summary of a month of a workload's logs.
+    /// Show or verify one monthly log summary.
     #[command(subcommand)]
     LogSummary(LogSummaryCommand),
-    /// Who this command line is to Overseer.
+    /// Show the current identity and its roles.
     Whoami,
-    /// Break something harmless, and see how Overseer deals with it.
+    /// Break a throw-away container and watch Overseer repair it.
     #[command(subcommand)]
     Drill(DrillCommand),
-    /// The settings.
+    /// Print or check the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
 }
@@ -165,30 +165,30 @@ struct RunArgs {
     /// A TOML file; `overseer config defaults` explains every key.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where state is kept.
+    /// Folder for databases, keys and logs.
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
-    /// Where the gateway listens.
+    /// Listen address of the gateway.
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
 }
 
 #[derive(Args)]
 struct ListArgs {
-    /// At most so many, up to 500.
+    /// Maximum number of rows, 1 to 500.
     #[arg(long, default_value_t = 50)]
     limit: u32,
 }
 
 #[derive(Subcommand)]
 enum ShowCommand {
-    /// Show it whole.
+    /// Show all of it.
     Show { id: String },
 }
 
 #[derive(Subcommand)]
 enum StepCommand {
-    /// Say what became of a step in doubt, after looking at the platform yourself.
+    /// Record what became of a step in doubt, after you inspected the platform.
     ///
     /// `done`: the plan goes on with its next step. `not-done`: the plan failed, and a new one may be proposed. It is
     /// written to the audit chain with your reason.
@@ -199,7 +199,7 @@ enum StepCommand {
         id: String,
         #[arg(long, value_enum)]
         outcome: StepOutcome,
-        /// How you know; 1 to 500 characters.
+        /// How you know this; 1 to 500 characters.
         #[arg(long)]
         reason: String,
     },
@@ -223,28 +223,28 @@ impl StepOutcome {
 
 #[derive(Subcommand)]
 enum AuditCommand {
-    /// Check the chain of every service. Exit code 1 when one does not hold.
+    /// Verify the audit chain of every service. Exit code 1 if one is broken.
     Verify,
-    /// The control plane's entries, newest first.
+    /// List the control plane's entries, newest first.
     List(ListArgs),
 }
 
 #[derive(Subcommand)]
 enum ParkedCommand {
-    /// List the parked events of every service, oldest first.
-    List,
-    /// Apply a parked event again, once. It stays parked when that fails.
+    /// List parked events by service, oldest first.
+    List(ListArgs),
+    /// Apply a parked event again. It stays parked if that fails.
     #[command(after_help = "Example:\n  overseer parked replay incident-engine evt_…")]
     Replay { service: String, id: String },
-    /// Give a parked event up for good.
+    /// Delete a parked event; it is never applied.
     Drop { service: String, id: String },
 }
 
 #[derive(Subcommand)]
 enum DrillCommand {
-    /// A container that crashes until the engine gives up, and runs once it is started again.
+    /// Start a container that crash-loops until it is restarted.
     RestartLoop {
-        /// The container crashes after the restart too: verification fails.
+        /// Keep crashing after the restart, so that verification fails.
         #[arg(long)]
         never_recovers: bool,
     },
@@ -252,14 +252,14 @@ enum DrillCommand {
 
 #[derive(Subcommand)]
 enum ConfigCommand {
-    /// Print every setting with its default and what it means.
+    /// Print every setting with its default and its meaning.
     Defaults,
-    /// Check a file together with the environment.
+    /// Check a configuration file together with the environment.
     Check {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
-    /// Print the users of the services for nats-server. Holds their passwords.
+    /// Print the NATS users of the services, with passwords, for nats-server.
     #[command(after_help = NATS_EXAMPLE)]
     Nats(RunArgs),
 }
@@ -275,7 +275,7 @@ Example:
 fn service(text: &str) -> Result<ServiceName, String> {
     ServiceName::ALL.into_iter().find(|name| name.as_str() == text).ok_or_else(|| {
         let names: Vec<_> = ServiceName::ALL.iter().map(|name| name.as_str()).collect();
-        format!("the services are {}", names.join(", "))
+        format!("expected one of {}", names.join(", "))
     })
 }
 
@@ -298,7 +298,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Config(ConfigCommand::Check { config }) => {
             config::load(&Flags { config, ..Flags::default() })?;
-            print("The configuration is good.")
+            print("The configuration is valid.")
         }
         Command::Config(ConfigCommand::Nats(args)) => print(buses::nats_users(&args.into())?.trim_end()),
         Command::Drill(DrillCommand::RestartLoop { never_recovers }) => {
@@ -348,7 +348,7 @@ async fn ask(command: Command, output: Answers) -> anyhow::Result<()> {
         }
         Command::Audit(AuditCommand::Verify) => return verify(&client, output).await,
         Command::Audit(AuditCommand::List(args)) => (client.get(&list("/api/v1/audit", args)).await?, show::audit),
-        Command::Parked(ParkedCommand::List) => (client.get("/api/v1/parked").await?, show::parked),
+        Command::Parked(ParkedCommand::List(args)) => (client.get(&list("/api/v1/parked", args)).await?, show::parked),
         Command::Parked(ParkedCommand::Replay { service, id }) => {
             let path = format!("/api/v1/parked/{}/{}:replay", segment(&service), segment(&id));
             (client.post(&path, &serde_json::json!({})).await?, |_| Ok("The event was applied.".to_owned()))

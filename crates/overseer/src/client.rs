@@ -24,7 +24,7 @@ pub struct Refused {
 
 /// Something did not happen in time.
 #[derive(Debug, thiserror::Error)]
-#[error("{what} did not happen within {seconds} s")]
+#[error("timed out after {seconds} s waiting for {what}")]
 pub struct TooLate {
     pub what: String,
     pub seconds: u64,
@@ -113,7 +113,7 @@ impl Client {
         }
         let answer = sent.with_context(|| self.unreachable())?;
         let good = answer.status().is_success();
-        let text = answer.text().await.context("the gateway's answer broke off")?;
+        let text = answer.text().await.context("connection to the gateway lost")?;
         if good { Ok(Answer(text)) } else { Err(refusal(&text)) }
     }
 
@@ -130,7 +130,7 @@ impl Client {
 pub fn refusal(text: &str) -> anyhow::Error {
     match serde_json::from_str::<Refused>(text) {
         Ok(refused) => refused.into(),
-        Err(_) => anyhow::anyhow!("what answers there is not an Overseer"),
+        Err(_) => anyhow::anyhow!("the server is not an Overseer"),
     }
 }
 

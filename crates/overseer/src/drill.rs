@@ -210,7 +210,7 @@ async fn watch(client: &Client, docker: &Docker, events: Events, id: &str, endin
         tokio::select! {
             biased;
             Some(death) = deaths.next() => {
-                let at = death.context("the engine's events broke off")?.time_nano.unwrap_or(0) / 1000;
+                let at = death.context("connection to the Docker engine lost")?.time_nano.unwrap_or(0) / 1000;
                 crashes += 1;
                 if crashes <= CRASHES {
                     screen.crash = Some(Timestamp::from_micros(at));
@@ -220,7 +220,7 @@ async fn watch(client: &Client, docker: &Docker, events: Events, id: &str, endin
                 }
             }
             next = told.next() => {
-                let told = next.context("Overseer ended the live events: is it being stopped?")??;
+                let told = next.context("connection to Overseer lost")??;
                 if story.on(client, &screen, &told, id).await? == Next::Done {
                     return Ok(());
                 }
@@ -308,7 +308,7 @@ impl Story {
             let outcome = incident.outcome().as_str_name().trim_start_matches("OUTCOME_").to_lowercase();
             screen.step("recorded", &format!("outcome {outcome}"));
             if self.ending == Ending::NeverRecovers || incident.outcome() != pb::Outcome::Resolved {
-                anyhow::bail!("the drill ended in another way than it should");
+                anyhow::bail!("the drill did not end as expected");
             }
         }
         Ok(())

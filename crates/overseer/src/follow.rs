@@ -83,14 +83,14 @@ async fn follow_on(client: &Client, mut wish: Wish, mut follower: Follower) -> a
             Ended::For(error) => return Err(error),
             Ended::Unread => return Ok(()),
         };
-        eprintln!("overseer: {}; going on as soon as Overseer answers", show::plain(&why.to_string()));
+        eprintln!("overseer: {}; reconnecting", show::plain(&why.to_string()));
         // Where nothing was printed and nothing stored was asked for, all since the beginning is new.
         let began = (wish.tail == 0).then_some(began);
         if let Some(since) = follower.seen.begin_again().or(began) {
             (wish.since, wish.tail) = (Some(since), STORED);
         }
         events = again(client, &wish).await?;
-        eprintln!("overseer: it goes on");
+        eprintln!("overseer: reconnected");
     }
 }
 
@@ -147,7 +147,7 @@ impl Follower {
                 return ended;
             }
         }
-        Ended::Broken(anyhow::anyhow!("the stream broke off"))
+        Ended::Broken(anyhow::anyhow!("connection lost"))
     }
 
     /// What is printed for an event; an error when the event ends the stream.

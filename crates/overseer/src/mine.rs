@@ -58,14 +58,14 @@ impl Mining {
         if path == Path::new("-") {
             return self
                 .read(&mut BufReader::with_capacity(CHUNK, io::stdin().lock()))
-                .context("standard input broke off");
+                .context("standard input cannot be read");
         }
         let name = show::plain(&path.display().to_string());
         let file = File::open(path).with_context(|| format!("{name} cannot be opened"))?;
         if file.metadata().is_ok_and(|data| data.is_dir()) {
-            bail!("{name} is a folder: name the files in it, as in {name}/*.log");
+            bail!("{name} is a folder: pass its files, for example {name}/*.log");
         }
-        self.read(&mut BufReader::with_capacity(CHUNK, file)).with_context(|| format!("{name} broke off"))
+        self.read(&mut BufReader::with_capacity(CHUNK, file)).with_context(|| format!("{name} cannot be read"))
     }
 
     fn read(&mut self, input: &mut impl BufRead) -> io::Result<()> {
@@ -116,7 +116,7 @@ impl Mining {
         match written.and_then(|()| out.flush()) {
             // Whoever reads has seen enough, as in `| head`.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            written => written.context("the answer cannot be written"),
+            written => written.context("the output cannot be written"),
         }
     }
 }

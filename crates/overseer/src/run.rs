@@ -284,8 +284,8 @@ fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<Task> {
     let mut terminate = signal(SignalKind::terminate()).context("signals cannot be received")?;
     Ok(Task::new("signals", async move {
         tokio::select! {
-            _ = interrupt.recv() => tracing::info!("interrupted: finishing what is in hand"),
-            _ = terminate.recv() => tracing::info!("asked to end: finishing what is in hand"),
+            _ = interrupt.recv() => tracing::info!("interrupted: finishing work in progress"),
+            _ = terminate.recv() => tracing::info!("stopping: finishing work in progress"),
             () = stop.cancelled() => {}
         }
         stop.cancel();

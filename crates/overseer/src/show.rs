@@ -29,10 +29,12 @@ pub fn failure(error: &anyhow::Error) -> String {
     text
 }
 
+/// A table; `empty` where there are no rows.
+pub fn listing(empty: &str, head: &[&str], rows: &[Vec<String>]) -> String {
+    if rows.is_empty() { empty.to_owned() } else { table(head, rows) }
+}
+
 pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
-    if rows.is_empty() {
-        return "There is none.".to_owned();
-    }
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| plain(cell)).collect()).collect();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
@@ -66,7 +68,11 @@ pub fn signatures(signatures: &[Signature]) -> String {
         let Signature { id, count, severity, template } = signature;
         vec![count.to_string(), severity.to_string(), id.to_string(), template.clone()]
     };
-    table(&["COUNT", "SEVERITY", "SIGNATURE", "TEMPLATE"], &signatures.iter().map(row).collect::<Vec<_>>())
+    listing(
+        "No log signatures found.",
+        &["COUNT", "SEVERITY", "SIGNATURE", "TEMPLATE"],
+        &signatures.iter().map(row).collect::<Vec<_>>(),
+    )
 }
 
 /// The API's JSON, harmless for a terminal: JSON itself leaves DEL, C1 and what turns the direction of writing as they
@@ -95,7 +101,7 @@ impl LogScreen {
         let before = self.instances.insert(line.workload.clone(), line.instance.clone());
         let announced = before
             .filter(|before| *before != line.instance)
-            .map(|_| format!("--- {} goes on in {} ---\n", plain(&line.workload), plain(&line.instance)));
+            .map(|_| format!("--- {} continues in {} ---\n", plain(&line.workload), plain(&line.instance)));
         let severity = word(line.severity().as_str_name(), "LOG_SEVERITY_");
         let severity = if severity == "unspecified" { "-" } else { &severity };
         let (at, workload, text) = (time(line.at), plain(&line.workload), plain(&line.text));
@@ -111,12 +117,12 @@ pub fn log_gap(gap: &pb::LogGap) -> String {
     }
     match lines {
         0 => "--- older lines are left out here ---\n".to_owned(),
-        lines => format!("--- up to {lines} lines are left out here: they came faster than they were read ---\n"),
+        lines => format!("--- up to {lines} lines dropped: the reader was too slow ---\n"),
     }
 }
 
 fn unreadable(segments: &[String]) -> String {
-    format!("these segments cannot be read: {}", plain(&segments.join(", ")))
+    format!("unreadable segments: {}", plain(&segments.join(", ")))
 }
 
 /// The newest last, as in a terminal.
@@ -125,7 +131,7 @@ pub fn log_lines(answer: &Answer) -> anyhow::Result<String> {
     let mut screen = LogScreen::default();
     let mut out: String = lines.iter().rev().map(|line| screen.line(line)).collect();
     if out.is_empty() {
-        out.push_str("There is none.\n");
+        out.push_str("No log lines found.\n");
     }
     if !unreadable_segments.is_empty() {
         out.push_str(&format!("Lines are missing: {}", unreadable(&unreadable_segments)));
@@ -144,7 +150,7 @@ pub fn log_source(answer: &Answer) -> anyhow::Result<String> {
 
 pub fn log_source_removed(answer: &Answer) -> anyhow::Result<String> {
     let source: pb::LogSource = answer.read()?;
-    Ok(plain(&format!("{} is read no more. Lines of it that are stored stay.", source.instance)))
+    Ok(plain(&format!("{} is no longer read. Its stored lines remain.", source.instance)))
 }
 
 fn source_table(sources: &[pb::LogSource]) -> String {
@@ -160,8 +166,8 @@ fn source_table(sources: &[pb::LogSource]) -> String {
             source.why.clone(),
         ]
     };
-    let head = ["ID", "WORKLOAD", "SOURCE", "KEPT", "STATE", "NOT KEPT", "WHY"];
-    table(&head, &sources.iter().map(row).collect::<Vec<_>>())
+    let head = ["ID", "WORKLOAD", "SOURCE", "KEPT", "STATE", "DROPPED", "WHY"];
+    listing("No log sources found.", &head, &sources.iter().map(row).collect::<Vec<_>>())
 }
 
 /// The id of a container as engines show it.
@@ -184,7 +190,11 @@ pub fn log_signatures(answer: &Answer) -> anyhow::Result<String> {
         let severity = word(signature.severity().as_str_name(), "LOG_SEVERITY_");
         vec![signature.count.to_string(), severity, signature.id.clone(), signature.template.clone()]
     };
-    Ok(table(&["COUNT", "SEVERITY", "SIGNATURE", "TEMPLATE"], &signatures.iter().map(row).collect::<Vec<_>>()))
+    Ok(listing(
+        "No log signatures found.",
+        &["COUNT", "SEVERITY", "SIGNATURE", "TEMPLATE"],
+        &signatures.iter().map(row).collect::<Vec<_>>(),
+    ))
 }
 
 pub fn incidents(answer: &Answer) -> anyhow::Result<String> {
@@ -203,7 +213,7 @@ pub fn incidents(answer: &Answer) -> anyhow::Result<String> {
             ]
         })
         .collect();
-    Ok(table(&["ID", "STATE", "OUTCOME", "SEVERITY", "DETECTOR", "OPENED", "TITLE"], &rows))
+    Ok(listing("No incidents found.", &["ID", "STATE", "OUTCOME", "SEVERITY", "DETECTOR", "OPENED", "TITLE"], &rows))
 }
 
 pub fn incident(answer: &Answer) -> anyhow::Result<String> {
@@ -258,7 +268,11 @@ pub fn plans(answer: &Answer) -> anyhow::Result<String> {
             ]
         })
         .collect();
-    Ok(table(&["ID", "STATE", "PLAN", "FOR", "CREATED"], &rows))
+    Ok(listing(
+        "No plans. A plan appears when an incident has a playbook.",
+        &["ID", "STATE", "PLAN", "FOR", "CREATED"],
+        &rows,
+    ))
 }
 
 pub fn plan(answer: &Answer) -> anyhow::Result<String> {
@@ -285,10 +299,10 @@ pub fn plan(answer: &Answer) -> anyhow::Result<String> {
     }
     if let Some(refusal) = &plan.refusal {
         lines.push(format!("Refused ({}): {}.", refusal.code, refusal.reason));
-        lines.push(format!("What would change it: {}.", refusal.what_would_change_it));
+        lines.push(format!("To change this: {}.", refusal.what_would_change_it));
     }
     if plan.state() == pb::PlanState::Ready {
-        lines.push(format!("To let it run: overseer approve {}", plan.id));
+        lines.push(format!("To approve: overseer approve {}", plan.id));
     }
     Ok(lines.iter().map(|line| plain(line)).collect::<Vec<_>>().join("\n"))
 }
@@ -339,13 +353,24 @@ pub fn actions(answer: &Answer) -> anyhow::Result<String> {
             ]
         })
         .collect();
-    Ok(table(&["STEP", "STATE", "ACTION", "TARGET", "APPROVED BY", "ACTED", "VERIFICATION"], &rows))
+    Ok(listing(
+        "No executed steps. Approve a plan first: overseer plans",
+        &["STEP", "STATE", "ACTION", "TARGET", "APPROVED BY", "ACTED", "VERIFICATION"],
+        &rows,
+    ))
 }
 
 pub fn parked(answer: &Answer) -> anyhow::Result<String> {
-    let pb::ListParkedResponse { events } = answer.read()?;
+    let pb::ListParkedResponse { events, unanswered, next_page_token } = answer.read()?;
+    let mut notes = String::new();
+    if !unanswered.is_empty() {
+        notes.push_str(&format!("\nNot listed, because they did not answer: {}.", unanswered.join(", ")));
+    }
+    if !next_page_token.is_empty() {
+        notes.push_str("\nThere are more: raise --limit, or replay or drop these first.");
+    }
     if events.is_empty() {
-        return Ok("No parked events. An event is parked when a service fails five times to apply it.".to_owned());
+        return Ok(format!("No parked events. An event is parked when a service fails five times to apply it.{notes}"));
     }
     let rows: Vec<_> = events
         .iter()
@@ -360,7 +385,7 @@ pub fn parked(answer: &Answer) -> anyhow::Result<String> {
             ]
         })
         .collect();
-    Ok(table(&["SERVICE", "ID", "KIND", "SITE", "PARKED", "ERROR"], &rows))
+    Ok(table(&["SERVICE", "ID", "KIND", "SITE", "PARKED", "ERROR"], &rows) + &notes)
 }
 
 pub fn audit(answer: &Answer) -> anyhow::Result<String> {
@@ -379,7 +404,7 @@ pub fn audit(answer: &Answer) -> anyhow::Result<String> {
             ]
         })
         .collect();
-    Ok(table(&["ENTRY", "AT", "ACTOR", "ACTION", "OBJECT", "DETAIL"], &rows))
+    Ok(listing("No audit entries.", &["ENTRY", "AT", "ACTOR", "ACTION", "OBJECT", "DETAIL"], &rows))
 }
 
 pub fn chains(chains: &[pb::Chain]) -> String {
@@ -416,7 +441,7 @@ pub fn resources(answer: &Answer) -> anyhow::Result<String> {
             ]
         })
         .collect();
-    Ok(table(&["ID", "NAME", "STATE", "HEALTH", "RESTARTS", "IMAGE", "OBSERVED"], &rows))
+    Ok(listing("No resources found.", &["ID", "NAME", "STATE", "HEALTH", "RESTARTS", "IMAGE", "OBSERVED"], &rows))
 }
 
 pub fn facts(answer: &Answer) -> anyhow::Result<String> {
@@ -425,7 +450,7 @@ pub fn facts(answer: &Answer) -> anyhow::Result<String> {
         .iter()
         .map(|fact| vec![fact.id.clone(), time(fact.observed_at), name_of(fact.resource.as_ref()), value_of(fact)])
         .collect();
-    Ok(table(&["ID", "OBSERVED", "RESOURCE", "FACT"], &rows))
+    Ok(listing("No facts found.", &["ID", "OBSERVED", "RESOURCE", "FACT"], &rows))
 }
 
 fn value_of(fact: &pb::Fact) -> String {
@@ -468,7 +493,11 @@ pub fn deliveries(answer: &Answer) -> anyhow::Result<String> {
             ]
         })
         .collect();
-    Ok(table(&["ID", "TARGET", "KIND", "STATE", "ATTEMPTS", "MADE", "LAST ERROR"], &rows))
+    Ok(listing(
+        "No deliveries. Add a webhook to the configuration: overseer config defaults",
+        &["ID", "TARGET", "KIND", "STATE", "ATTEMPTS", "MADE", "LAST ERROR"],
+        &rows,
+    ))
 }
 
 pub fn whoami(answer: &Answer) -> anyhow::Result<String> {

@@ -18,7 +18,7 @@ pub type Events = BoxStream<'static, anyhow::Result<Event>>;
 
 /// The events of an answer; heartbeats are none.
 pub fn events(answer: reqwest::Response) -> Events {
-    let bytes = answer.bytes_stream().map_err(|error| anyhow::Error::from(error).context("the stream broke off"));
+    let bytes = answer.bytes_stream().map_err(|error| anyhow::Error::from(error).context("connection lost"));
     let parts = bytes.scan(Parser::default(), |parser, chunk| {
         let events = chunk.and_then(|chunk| parser.take(&chunk));
         futures::future::ready(Some(events))
@@ -38,7 +38,7 @@ impl Parser {
         let mut events = Vec::new();
         for part in chunk.split_inclusive(|byte| *byte == b'\n') {
             self.line.extend_from_slice(part);
-            anyhow::ensure!(self.line.len() <= LONGEST, "what answers there is not an Overseer");
+            anyhow::ensure!(self.line.len() <= LONGEST, "the server is not an Overseer");
             if part.ends_with(b"\n") {
                 let line = String::from_utf8(std::mem::take(&mut self.line)).context("an event is not UTF-8")?;
                 events.extend(self.line(line.trim_end_matches(['\r', '\n'])));

@@ -7,7 +7,7 @@ use overseer_contract::v1 as pb;
 use overseer_logs::chronicle::Signed;
 
 use crate::client::Answer;
-use crate::show::{plain, table, time, word};
+use crate::show::{listing, plain, table, time, word};
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
@@ -19,7 +19,11 @@ pub fn list(answer: &Answer) -> anyhow::Result<String> {
         vec![head.month.clone(), head.workload.clone(), events, signatures, time(head.written_at)]
     };
     let rows: Vec<_> = summaries.iter().map(row).collect();
-    Ok(table(&["MONTH", "WORKLOAD", "EVENTS", "SIGNATURES", "WRITTEN"], &rows))
+    Ok(listing(
+        "No log summaries. A summary is written before the lines of a month are deleted.",
+        &["MONTH", "WORKLOAD", "EVENTS", "SIGNATURES", "WRITTEN"],
+        &rows,
+    ))
 }
 
 pub fn show(answer: &Answer) -> anyhow::Result<String> {
@@ -31,7 +35,7 @@ pub fn show(answer: &Answer) -> anyhow::Result<String> {
 pub fn verify(file: &Path, key: Option<&str>) -> anyhow::Result<String> {
     let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
     let signed = overseer_contract::from_json(&text)
-        .with_context(|| format!("{} is no log summary: keep what `-o json` prints", file.display()))?;
+        .with_context(|| format!("{} is not a log summary: save the output of `-o json`", file.display()))?;
     print(&signed, key)
 }
 
@@ -39,12 +43,12 @@ fn print(signed: &pb::SignedLogSummary, key: Option<&str>) -> anyhow::Result<Str
     let pb::SignedLogSummary { document, signature, public_key } = signed.clone();
     let signed = Signed { document, signature, public_key };
     if !signed.holds() {
-        bail!("the summary is not as it was signed: it was changed, or damaged");
+        bail!("the signature does not match: the summary was changed or damaged");
     }
     if key.is_some_and(|key| !key.eq_ignore_ascii_case(&signed.public_key)) {
         bail!("the summary is signed with another key: {}", plain(&signed.public_key));
     }
-    let summary = overseer_contract::from_json(&signed.document).context("the summary is of another version")?;
+    let summary = overseer_contract::from_json(&signed.document).context("the summary has an unsupported version")?;
     Ok(text(&summary, &signed.public_key))
 }
 
@@ -52,7 +56,7 @@ fn text(summary: &pb::LogSummary, key: &str) -> String {
     let pb::LogSummary { site, workload, month, events, events_per_day, signatures, incidents, silences, .. } = summary;
     let mut lines = vec![
         format!("{} at {}, {}: {events} events", plain(workload), plain(site), plain(month)),
-        format!("written {}; the signature holds, key {}", time(summary.written_at), plain(key)),
+        format!("written {}; signature valid, key {}", time(summary.written_at), plain(key)),
         String::new(),
         format!("events a day  {}  most: {}", bars(events_per_day), events_per_day.iter().max().unwrap_or(&0)),
         String::new(),
@@ -72,7 +76,7 @@ fn text(summary: &pb::LogSummary, key: &str) -> String {
     let head = ["COUNT", "SEVERITY", "TREND", "DAYS", "FIRST", "LAST", "SIGNATURE", "PUBLIC FORM"];
     lines.push(table(&head, &signatures.iter().map(row).collect::<Vec<_>>()));
     if summary.signatures_left_out > 0 {
-        lines.push(format!("and {} signatures more", summary.signatures_left_out));
+        lines.push(format!("and {} more signatures", summary.signatures_left_out));
     }
     lines.extend(silences.iter().map(|one| format!("silent from {} to {}", time(one.from), time(one.until))));
     let incident = |one: &pb::LogSummaryIncident| {

@@ -7,7 +7,7 @@ use prost_types::Timestamp;
 /// `10m` is ten minutes ago; `2026-11-21T08:00:00Z` is that moment.
 pub fn parse(text: &str) -> Result<Timestamp, String> {
     let ago = ago(text).and_then(|ago| SystemTime::now().checked_sub(ago)).map(Timestamp::from);
-    let wrong = || format!("`{text}` is no time: write 90s, 10m, 2h or 7d, or a moment as in 2026-11-21T08:00:00Z");
+    let wrong = || format!("invalid time `{text}`: expected 90s, 10m, 2h, 7d or an RFC 3339 time");
     ago.or_else(|| text.parse().ok()).ok_or_else(wrong)
 }
 

@@ -76,7 +76,7 @@ pub enum Refused {
     Expired,
     #[error("the target is not the one that was approved")]
     TargetDrift,
-    #[error("the target is in a state in which the step must not act")]
+    #[error("the target's state does not allow the step")]
     Precondition,
 }
 
@@ -94,7 +94,7 @@ impl Signer {
     /// A new key pair: the private half as PKCS#8, to be kept in a file of mode 0600.
     ///
     /// # Errors
-    /// When the system gives no random numbers.
+    /// When the system's random number generator failed.
     pub fn generate() -> Result<Vec<u8>, BadKey> {
         ServiceKey::generate()
     }

@@ -10,9 +10,9 @@ use serde::de::DeserializeOwned;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    #[error("the configuration file `{file}` is not there: correct --config")]
+    #[error("configuration file `{file}` not found: correct --config")]
     Missing { file: String },
-    #[error("the configuration does not fit:\n{problems}\nevery key is explained by `overseer config defaults`")]
+    #[error("invalid configuration:\n{problems}\n`overseer config defaults` explains every key")]
     Unfit { problems: String },
 }
 

@@ -26,16 +26,16 @@ const TRIES: u32 = 5;
 pub enum ApplyError {
     #[error("the store failed")]
     Store(#[from] StoreError),
-    #[error("the event does not read")]
+    #[error("the event cannot be parsed")]
     Event(#[from] BadEvent),
-    #[error("the event does not mean anything here")]
+    #[error("the event has invalid content")]
     Wire(#[from] BadWire),
-    #[error("a service that is needed for this does not answer")]
+    #[error("a required service is unavailable")]
     Peer(#[source] Box<dyn Error + Send + Sync>),
-    #[error("a service that is needed for this failed at it")]
+    #[error("a required service rejected the request")]
     Refused(#[source] Box<dyn Error + Send + Sync>),
     /// Only of a replay: what came after the event was applied meanwhile.
-    #[error("newer events of the same sender were applied since: it can only be dropped")]
+    #[error("newer events of the same sender have been applied: drop it instead")]
     Superseded,
 }
 
@@ -141,7 +141,7 @@ impl<C: Consumer> Handler for Applier<C> {
         };
         let (kind, attempt) = (delivery.event.kind, delivery.attempt);
         if outage || self.failed(delivery.event.id) < TRIES {
-            tracing::warn!(service = %self.service, %kind, attempt, outage, error, "event is tried again");
+            tracing::warn!(service = %self.service, %kind, attempt, outage, error, "event failed; it will be retried");
             return Verdict::Again { after: backoff(attempt) };
         }
         match self.park(&delivery.event, &error).await {

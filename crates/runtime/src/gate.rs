@@ -40,7 +40,7 @@ pub(crate) async fn gate(State(own): State<Credential>, mut request: Request, ne
 fn admit(own: &Credential, path: &str, headers: &HeaderMap, now: Timestamp) -> Result<Actor, Problem> {
     let caller = calling_service(own, path, headers, now).map_err(|refused| {
         refuse("caller", path, &refused);
-        Problem::new(Code::Unauthenticated, "this port is for Overseer's own services", "call the gateway instead")
+        Problem::new(Code::Unauthenticated, "this port is for Overseer's services only", "call the gateway instead")
     })?;
     let method = method(path)?;
     let Some(right) = right(caller, method) else { return Err(forbidden_to(caller)) };
@@ -99,15 +99,15 @@ pub fn actor(person: Person) -> Actor {
 fn method(path: &str) -> Result<&'static Method, Problem> {
     Contract::get()
         .method(path)
-        .ok_or_else(|| Problem::new(Code::NotFound, "there is no such method", "reflection lists those there are"))
+        .ok_or_else(|| Problem::new(Code::NotFound, "unknown method", "use reflection to list the methods"))
 }
 
 fn nobody() -> Problem {
-    Problem::new(Code::Unauthenticated, "no valid token was sent", "send `Authorization: Bearer <token>`")
+    Problem::new(Code::Unauthenticated, "missing or invalid token", "send `Authorization: Bearer <token>`")
 }
 
 fn forbidden_to(service: ServiceName) -> Problem {
-    let todo = "services may call what the contract's table of rights grants them";
+    let todo = "the contract's table of rights lists the allowed calls";
     Problem::new(Code::Forbidden, format!("the service `{service}` may not call that"), todo)
 }
 
@@ -130,7 +130,7 @@ pub fn actor_has(actor: &Actor, permission: Permission) -> Result<(), Problem> {
         (false, Actor::Service(service)) => Err(forbidden_to(*service)),
         (false, Actor::User { .. }) => Err(Problem::new(
             Code::Forbidden,
-            "this token does not allow that",
+            "this token lacks the required role",
             match permission {
                 Permission::Approve => "use a token with the role approver",
                 Permission::Audit | Permission::Configure => "use a token with the role admin",

@@ -55,7 +55,7 @@ pub async fn serve(
     tokio::select! {
         served = served => served.map_err(|source| RunError::Task { name: "host", source: source.into() }),
         () = late => {
-            tracing::info!("answers that nobody read to their end were cut off");
+            tracing::info!("responses cut off: their readers stalled");
             Ok(())
         }
     }

@@ -23,16 +23,16 @@ impl Page {
             _ => {
                 return Err(Problem::new(
                     Code::LimitExceeded,
-                    "page_size is over 500",
-                    "ask for at most 500 at a time and follow next_page_token",
+                    "page_size exceeds 500",
+                    "choose at most 500 and follow next_page_token",
                 ));
             }
         };
         if token.len() > LONGEST_TOKEN || !token.chars().all(|c| c.is_ascii_graphic()) {
             return Err(Problem::new(
                 Code::SchemaInvalid,
-                "page_token is not one that a list gave",
-                "send the next_page_token of the page before, unchanged",
+                "invalid page_token",
+                "send the next_page_token of the previous page",
             ));
         }
         Ok(Self { size, after: (!token.is_empty()).then(|| token.to_owned()) })

@@ -63,11 +63,11 @@ impl OwnParked {
         })?;
         // Applied once: by its inbox, or by whatever else the consumer knows an event by.
         consumer.replay(&found.event).await.map_err(|error| {
-            tracing::warn!(event = %id, error = &error as &dyn Error, "replay of a parked event failed");
+            tracing::warn!(event = %id, error = &error as &dyn Error, "replay of parked event failed");
             Problem::new(
                 Code::Conflict,
-                format!("the event failed again: {error}; it stays parked"),
-                "see the service's log for the cause, then replay it again or drop it",
+                format!("the event failed again: {error}; it remains parked"),
+                "check the service's log for the cause, then replay or drop it",
             )
         })?;
         self.remove(id).await?;
@@ -92,7 +92,7 @@ pub(crate) async fn report(service: ServiceName, db: &Db) {
     match counted.await {
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
         Ok(count) => metrics::gauge!("overseer_parked_events", "service" => service.as_str()).set(count as f64),
-        Err(error) => tracing::debug!(error = &error as &dyn Error, "parked events could not be counted"),
+        Err(error) => tracing::debug!(error = &error as &dyn Error, "parked events cannot be counted"),
     }
 }
 

@@ -41,16 +41,16 @@ pub struct Peers {
 
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamError {
-    #[error("`{address}` is not an address of a service: write http://host:port")]
+    #[error("invalid service address `{address}`: expected http://host:port")]
     BadAddress { address: String },
-    #[error("the service `{service}` is not there yet")]
+    #[error("service `{service}` is not started yet")]
     NotBuilt {
         service: ServiceName,
         /// What a generated client makes of it.
         #[source]
         source: tonic::Status,
     },
-    #[error("the service `{service}` does not answer")]
+    #[error("service `{service}` is unavailable")]
     NoAnswer {
         service: ServiceName,
         #[source]

@@ -69,7 +69,7 @@ impl Problem {
     /// For an id that is unknown or not for this caller; both look the same.
     #[must_use]
     pub fn not_found(what: &str, list: &str) -> Self {
-        Self::new(Code::NotFound, format!("there is no such {what}"), format!("see `{list}` for those there are"))
+        Self::new(Code::NotFound, format!("{what} not found"), format!("see `{list}`"))
     }
     /// Reads it back from a status; a status of another origin keeps its message and gets the nearest code.
     #[must_use]
@@ -85,24 +85,24 @@ impl Problem {
                 (Code::SchemaInvalid, "correct the request; /api/openapi.json describes it")
             }
             tonic::Code::NotFound | tonic::Code::Unimplemented => {
-                (Code::NotFound, "/api/openapi.json lists what there is")
+                (Code::NotFound, "see /api/openapi.json for all paths")
             }
             tonic::Code::PermissionDenied => (Code::Forbidden, "use a token with the role for this"),
             tonic::Code::Unauthenticated => (Code::Unauthenticated, "send a valid token"),
-            tonic::Code::ResourceExhausted => (Code::LimitExceeded, "ask for less, or later"),
+            tonic::Code::ResourceExhausted => (Code::LimitExceeded, "reduce the request, or retry later"),
             tonic::Code::Unavailable | tonic::Code::DeadlineExceeded | tonic::Code::Cancelled => {
-                (Code::Unavailable, "try again; /readyz?verbose says what is away")
+                (Code::Unavailable, "retry; /readyz?verbose shows what is unavailable")
             }
-            tonic::Code::Aborted | tonic::Code::AlreadyExists => (Code::Conflict, "read it again, then decide anew"),
+            tonic::Code::Aborted | tonic::Code::AlreadyExists => (Code::Conflict, "read it again, then retry"),
             tonic::Code::Ok
             | tonic::Code::Unknown
             | tonic::Code::FailedPrecondition
             | tonic::Code::Internal
-            | tonic::Code::DataLoss => (Code::Internal, "look at Overseer's log"),
+            | tonic::Code::DataLoss => (Code::Internal, "check Overseer's log"),
         };
         let what = match code {
             Code::Internal => "Overseer failed".to_owned(),
-            Code::Unavailable => "a service of Overseer does not answer".to_owned(),
+            Code::Unavailable => "a service is unavailable".to_owned(),
             _ => status.message().to_owned(),
         };
         Self::new(code, what, todo)
@@ -121,20 +121,20 @@ impl From<Problem> for Status {
 /// The details stay in the log.
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        tracing::error!(error = &error as &dyn std::error::Error, "the store failed a request");
+        tracing::error!(error = &error as &dyn std::error::Error, "request failed: store error");
         match error {
             StoreError::DiskFull(_) => Self::new(
                 Code::Unavailable,
-                "the disk of the database is full; nothing was changed",
-                "free some space on the disk that holds the data directory, then try again",
+                "disk of the database full; nothing was changed",
+                "free space on the disk of the data directory, then retry",
             ),
             StoreError::Unavailable(_) | StoreError::NotHolder | StoreError::Open { .. } => Self::new(
                 Code::Unavailable,
-                "the database does not answer; nothing was changed",
-                "see that it runs, then try again",
+                "the database is unavailable; nothing was changed",
+                "check that it runs, then retry",
             ),
             StoreError::Migrate { .. } | StoreError::Corrupt { .. } | StoreError::Sql(_) => {
-                Self::new(Code::Internal, "Overseer failed; nothing was changed", "look at Overseer's log")
+                Self::new(Code::Internal, "Overseer failed; nothing was changed", "check Overseer's log")
             }
         }
     }

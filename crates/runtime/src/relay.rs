@@ -111,12 +111,12 @@ fn settle(event: Event, result: Result<(), BusError>, keys: &mut Keys, sent: &mu
         Err(BusError::TooLarge { bytes, limit }) => {
             // It can never be sent; the rest of its key must not wait for it.
             metrics::counter!("overseer_relay_too_large_total").increment(1);
-            tracing::error!(kind = %event.kind, id = %event.id, bytes, limit, "an event is too large and is given up");
+            tracing::error!(kind = %event.kind, id = %event.id, bytes, limit, "event too large; given up");
             sent.push(event);
         }
         Err(error) => {
             metrics::counter!("overseer_relay_refused_total").increment(1);
-            tracing::warn!(kind = %event.kind, error = &error as &dyn std::error::Error, "an event waits in the outbox");
+            tracing::warn!(kind = %event.kind, error = &error as &dyn std::error::Error, "event waiting in the outbox");
             keys.resting.insert(event.key);
         }
     }
@@ -152,7 +152,7 @@ async fn send_last_again(db: &Db) -> Result<(), StoreError> {
     let Some(last) = outbox::last_sent(&mut tx.conn()).await? else { return Ok(()) };
     let again = outbox::send_again(&mut tx.conn(), Again::SentSince(last - MAY_BE_LOST), remembered()).await?;
     tx.commit().await?;
-    tracing::debug!(events = again, "events sent last are sent again");
+    tracing::debug!(events = again, "last events published again");
     Ok(())
 }
 
@@ -181,12 +181,12 @@ async fn check_bus(db: &Db, bus: &dyn Bus, noticed: &mut Option<Setback>) -> Res
     state::set(&mut tx.conn(), BUS_LIFE, &life.0).await?;
     tx.commit().await?;
     *noticed = setback.or(*noticed);
-    tracing::warn!(events, ?again, "the bus lost events; the outbox is sent again");
+    tracing::warn!(events, ?again, "bus lost events; publishing the outbox again");
     Ok(())
 }
 
 fn report(result: Result<(), StoreError>) {
     if let Err(error) = result {
-        tracing::warn!(error = &error as &dyn std::error::Error, "the outbox cannot be relayed now");
+        tracing::warn!(error = &error as &dyn std::error::Error, "outbox cannot be relayed; retrying");
     }
 }

@@ -35,7 +35,7 @@ where
                 () = stop.cancelled() => return Ok(()),
                 _ = hourly.tick() => {
                     if let Err(error) = prune(db.clone(), Timestamp::now()).await {
-                        tracing::warn!(%service, error = &error as &dyn Error, "old rows could not be deleted");
+                        tracing::warn!(%service, error = &error as &dyn Error, "expired rows could not be deleted");
                     }
                 }
             }

@@ -9,15 +9,15 @@ pub struct Secret(Vec<u8>);
 
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    #[error("the secret file `{file}` cannot be read: make it, with mode 0600")]
+    #[error("secret file `{file}` cannot be read: create it with mode 0600")]
     Unreadable {
         file: String,
         #[source]
         source: std::io::Error,
     },
-    #[error("the secret file `{file}` is empty")]
+    #[error("secret file `{file}` is empty")]
     Empty { file: String },
-    #[error("the system gives no random numbers")]
+    #[error("the system's random number generator failed")]
     NoRandomness,
 }
 
@@ -29,7 +29,7 @@ impl Secret {
     /// 256 random bits as 64 hex digits.
     ///
     /// # Errors
-    /// When the system gives no random numbers.
+    /// When the system's random number generator failed.
     pub fn random() -> Result<Self, SecretError> {
         let mut bytes = [0_u8; 32];
         SystemRandom::new().fill(&mut bytes).map_err(|_| SecretError::NoRandomness)?;

@@ -44,7 +44,7 @@ pub enum BuildError {
     Store(#[from] StoreError),
     #[error("the bus cannot be used")]
     Bus(#[source] BusError),
-    #[error("cannot listen on {address}: choose another address, or stop what has it")]
+    #[error("cannot listen on {address}: choose another address, or stop the process that uses it")]
     Bind {
         address: SocketAddr,
         #[source]
@@ -66,13 +66,13 @@ pub enum RunError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
-    #[error("{name} ended before it was asked to: look at the log, then start Overseer again")]
+    #[error("{name} exited unexpectedly: check the log, then start Overseer again")]
     Ended { name: &'static str },
-    #[error("a task panicked: this is a fault of Overseer")]
+    #[error("a task panicked: this is a bug in Overseer")]
     Panic(#[source] JoinError),
     #[error("the bus failed")]
     Bus(#[from] BusError),
-    #[error("work in hand did not end within {0:?}")]
+    #[error("work in progress did not end within {0:?}")]
     Grace(Duration),
 }
 

@@ -91,7 +91,7 @@ where
             if last != Some(state) {
                 self.health.set(self.service.as_str(), state);
                 match outage {
-                    None => tracing::info!(service = %self.service, "another process runs the service; standing by"),
+                    None => tracing::info!(service = %self.service, "standing by: another process runs the service"),
                     Some(error) => {
                         let error = &error as &dyn std::error::Error;
                         tracing::warn!(service = %self.service, error, "waiting for the database");
@@ -114,7 +114,7 @@ where
                 held = self.acquire() => held,
             };
             self.health.set(self.service.as_str(), Dependency::Waiting);
-            tracing::info!(service = %self.service, "this process runs the service now");
+            tracing::info!(service = %self.service, "this process now runs the service");
             let ended = self.term(&mut held, &forwarder).await;
             held.release().await;
             match ended {
@@ -141,7 +141,7 @@ where
             Err(error) => {
                 term.cancel();
                 let error: Box<dyn std::error::Error + Send + Sync> = error;
-                tracing::error!(service = %self.service, error = &*error as &dyn std::error::Error, "not started");
+                tracing::error!(service = %self.service, error = &*error as &dyn std::error::Error, "service not started");
                 return Ended::Early;
             }
         };
@@ -157,13 +157,13 @@ where
             }
             () = held.lost() => {}
         }
-        tracing::warn!(service = %self.service, "the lock was lost: another process may run the service now");
+        tracing::warn!(service = %self.service, "lock lost: another process may run the service now");
         self.health.set(self.service.as_str(), Dependency::Waiting);
         self.switch.set(forwarder.clone());
         term.cancel();
         // Writes of this term are refused from now on; what fails for that is no fault.
         if let Err(error) = running.await {
-            tracing::warn!(service = %self.service, error = &error as &dyn std::error::Error, "a lost term ended");
+            tracing::warn!(service = %self.service, error = &error as &dyn std::error::Error, "term ended after its lock was lost");
         }
         Ended::Early
     }

@@ -37,9 +37,9 @@ pub struct TelemetryConfig {
 
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    #[error("telemetry.log_filter is not a filter: write for example `info`")]
+    #[error("invalid telemetry.log_filter: expected a filter such as `info`")]
     Filter(#[source] tracing_subscriber::filter::ParseError),
-    #[error("telemetry.otlp_endpoint is not an address: write for example http://127.0.0.1:4317")]
+    #[error("invalid telemetry.otlp_endpoint: expected an address such as http://127.0.0.1:4317")]
     Endpoint(#[source] opentelemetry_otlp::ExporterBuildError),
 }
 
@@ -81,7 +81,7 @@ impl Telemetry {
 
     pub fn shutdown(self) {
         if let Err(error) = self.0.shutdown() {
-            tracing::debug!(%error, "traces were not all exported");
+            tracing::debug!(%error, "some traces were not exported");
         }
     }
 }

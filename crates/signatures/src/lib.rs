@@ -81,7 +81,7 @@ pub struct SignatureId(pub u64);
 
 /// Text that is not 16 hexadecimal digits.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no signature: 16 hexadecimal digits are expected")]
+#[error("invalid signature `{0}`: expected 16 hexadecimal digits")]
 pub struct BadSignatureId(String);
 
 impl From<SignatureId> for String {

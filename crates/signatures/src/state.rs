@@ -29,7 +29,7 @@ pub struct State {
 /// A state that no miner of this version has written.
 #[derive(Debug, thiserror::Error)]
 pub enum BadState {
-    #[error("the miner's state is of version {0}, and this is version {VERSION}: start with an empty state")]
+    #[error("the miner's state has version {0}, expected {VERSION}: start with an empty state")]
     Version(u32),
     #[error("the miner's state is damaged: {0}. Start with an empty state")]
     Damaged(&'static str),

@@ -13,7 +13,7 @@ pub enum StoreError {
         #[source]
         source: sqlx::Error,
     },
-    #[error("the tables at `{place}` cannot be brought up to date; an older Overseer refuses newer tables")]
+    #[error("the tables at `{place}` cannot be migrated; an older Overseer rejects newer tables")]
     Migrate {
         place: String,
         #[source]
@@ -24,7 +24,7 @@ pub enum StoreError {
     /// Another process is the holder now; this one must stop.
     #[error("another process runs this service now; nothing was changed")]
     NotHolder,
-    #[error("the database refused a statement")]
+    #[error("the database rejected a statement")]
     Sql(#[source] sqlx::Error),
 }
 

@@ -66,14 +66,13 @@ pub enum Verification {
     StaysDown,
 }
 
-const TARGET: Parameter =
-    Parameter { name: "target", kind: ParameterKind::Resource, summary: "the resource that is acted on" };
+const TARGET: Parameter = Parameter { name: "target", kind: ParameterKind::Resource, summary: "the target resource" };
 
 const RESTART: Template = Template {
     name: TemplateName::RestartResource,
     verb: "restart",
     past: "restarted",
-    summary: "Ends a resource and starts it again.",
+    summary: "Restart a resource.",
     parameters: &[TARGET],
     risk: Risk::D2,
     capability: Capability::Restart,
@@ -93,7 +92,7 @@ const START: Template = Template {
     name: TemplateName::StartResource,
     verb: "start",
     past: "started",
-    summary: "Starts a resource that is down.",
+    summary: "Start a resource that is down.",
     parameters: &[TARGET],
     risk: Risk::D2,
     capability: Capability::Start,
@@ -107,7 +106,7 @@ const STOP: Template = Template {
     name: TemplateName::StopResource,
     verb: "stop",
     past: "stopped",
-    summary: "Ends a resource and leaves it down.",
+    summary: "Stop a resource.",
     parameters: &[TARGET],
     risk: Risk::D2,
     capability: Capability::Stop,

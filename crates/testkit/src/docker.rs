@@ -55,12 +55,12 @@ impl Docker {
 
     /// Writes this day over that of a container's lines from number `first` on, where the engine keeps them: a line is as
     /// old as the engine says. The container has ended.
-    pub async fn date_lines(&self, container: &str, first: usize, (year, month, day): (i64, i64, i64)) {
+    pub async fn date_lines(&self, container: &str, first: usize, date: &str) {
         let path = PathBuf::from(self.run(&["inspect", "--format", "{{.LogPath}}", container]).await);
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
             panic!("{container} logs to no file, but to `{}`", path.display())
         };
-        let script = format!("{first},$s/\"time\":\"[^T]*T/\"time\":\"{year:04}-{month:02}-{day:02}T/");
+        let script = format!("{first},$s/\"time\":\"[^T]*T/\"time\":\"{date}T/");
         let (volume, file) = (format!("{}:/log", folder.display()), format!("/log/{}", name.display()));
         // In a container, since the file belongs to root.
         self.run(&["run", "--rm", "--volume", &volume, "busybox:local", "sed", "-i", &script, &file]).await;

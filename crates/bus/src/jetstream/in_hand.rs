@@ -73,7 +73,7 @@ impl InHand {
         for reply in replies {
             // What the server does not hear leads to another delivery, which the inbox recognises.
             if let Err(error) = self.client.publish(reply, answer.into()).await {
-                tracing::debug!(error = &error as &dyn std::error::Error, "an acknowledgement was not sent");
+                tracing::debug!(error = &error as &dyn std::error::Error, "acknowledgement not sent");
             }
         }
     }

@@ -85,11 +85,11 @@ impl Reader {
         if info.num_waiting == 0 && info.num_ack_pending > in_hand.len() {
             let unsettled = info.num_ack_pending;
             match consumer.reset(None).await {
-                Ok(_) => tracing::info!(durable = self.name, unsettled, "events left unsettled are delivered again"),
+                Ok(_) => tracing::info!(durable = self.name, unsettled, "unacknowledged events will be redelivered"),
                 // NATS before 2.14 cannot.
                 Err(error) => {
                     let error: &dyn Error = &error;
-                    tracing::warn!(durable = self.name, unsettled, error, "events left unsettled come late");
+                    tracing::warn!(durable = self.name, unsettled, error, "unacknowledged events are delivered late");
                 }
             }
         }
@@ -115,7 +115,7 @@ impl Reader {
                 Err(error) => Ended::Broken(error),
                 Ok(mut messages) => {
                     if std::mem::take(&mut out) {
-                        tracing::info!(durable = self.name, "the bus is back");
+                        tracing::info!(durable = self.name, "bus available again");
                     }
                     let ended = loop {
                         let next = tokio::select! {
@@ -140,13 +140,13 @@ impl Reader {
             match ended {
                 Ended::Stopped => return,
                 Ended::Reconnected => {
-                    tracing::info!(durable = self.name, "the connection to the bus is a new one");
+                    tracing::info!(durable = self.name, "bus reconnected");
                     continue;
                 }
                 Ended::Broken(error) => {
                     if !std::mem::replace(&mut out, true) {
                         let error: &dyn Error = &*error;
-                        tracing::warn!(durable = self.name, error, "the bus does not deliver; trying until it does");
+                        tracing::warn!(durable = self.name, error, "bus does not deliver; retrying");
                     }
                 }
             }
@@ -183,10 +183,10 @@ impl Reader {
                     sequence,
                     subject = %core.subject,
                     error = &bad as &dyn Error,
-                    "a message is no event and is skipped"
+                    "message is not an event; skipped"
                 );
                 if let Err(error) = message.ack_with(AckKind::Term).await {
-                    tracing::debug!(error = &*error as &dyn Error, "an acknowledgement was not sent");
+                    tracing::debug!(error = &*error as &dyn Error, "acknowledgement not sent");
                 }
             }
         }
@@ -207,7 +207,7 @@ impl Subscription for Reader {
         }
         in_hand.give_back().await;
         if let Err(error) = self.server.client.flush().await {
-            tracing::debug!(error = &error as &dyn Error, "the last acknowledgements were not sent");
+            tracing::debug!(error = &error as &dyn Error, "last acknowledgements not sent");
         }
         Ok(())
     }

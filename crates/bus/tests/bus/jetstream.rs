@@ -82,7 +82,7 @@ async fn notices_that_the_store_went_back_and_carries_again_what_was_lost() {
     nats.kill().await;
     let synced = nats.keep_store();
     nats.restart().await;
-    let life = until("the bus is back", SOON, async || bus.incarnation().await.ok()).await;
+    let life = until("bus available again", SOON, async || bus.incarnation().await.ok()).await;
     assert_eq!(bus.setback(), None, "a restart loses nothing");
     let began = overseer_model::Timestamp::now();
     let lost = [plan("k", "2"), plan("k", "3")];
@@ -93,7 +93,7 @@ async fn notices_that_the_store_went_back_and_carries_again_what_was_lost() {
     nats.return_to(&synced);
     nats.restart().await;
     let noticed = setback(&bus, 1).await;
-    assert_eq!(until("the bus is back", SOON, async || bus.incarnation().await.ok()).await, life);
+    assert_eq!(until("bus available again", SOON, async || bus.incarnation().await.ok()).await, life);
     assert!(noticed.since < began && bus.setback() == Some(noticed), "{noticed:?}");
     // Within the window in which JetStream drops what it has seen: it has not seen these. The consumer's inbox
     // recognizes them; who was away has them now.
@@ -119,7 +119,7 @@ async fn notices_that_the_store_went_back_also_when_others_have_filled_it_again(
     nats.kill().await;
     let synced = nats.keep_store();
     nats.restart().await;
-    until("the bus is back", SOON, async || bus.incarnation().await.ok()).await;
+    until("bus available again", SOON, async || bus.incarnation().await.ok()).await;
     outbox(&bus, &[plan("k", "2")]).await;
     nats.kill().await;
     nats.return_to(&synced);

@@ -62,7 +62,7 @@ impl Place {
         let labels = ["--label", "com.docker.compose.project=shop", "--label", "com.docker.compose.service=web"];
         let run = [&["run", "--name", "web"], &labels[..], &["busybox:local", "echo", "one line"]].concat();
         docker.run(&run).await;
-        docker.date_lines("web", 1, day().begin().date()).await;
+        docker.date_lines("web", 1, &day().begin().to_string()[..10]).await;
         let container = docker.run(&["inspect", "--format", "{{.Id}}", "web"]).await;
         Self { docker, container, folder, location, bus, nats }
     }

@@ -100,8 +100,8 @@ async fn every_method_that_is_not_public_refuses_a_missing_and_a_wrong_token_ali
                 continue;
             }
             assert_eq!(status, 401, "{path}");
-            assert_eq!(problem["detail"], "no valid token was sent");
-            assert_eq!(by_grpc.unwrap_err().what, "no valid token was sent");
+            assert_eq!(problem["detail"], "missing or invalid token");
+            assert_eq!(by_grpc.unwrap_err().what, "missing or invalid token");
         }
     }
     let response = house.send(rest("GET", "/api/v1/plans", "", "")).await;

@@ -82,5 +82,5 @@ fn of_line(of: Line) -> What {
 }
 
 fn being_stopped() -> Problem {
-    Problem::new(Code::Unavailable, "the collector is being stopped", "follow again in a moment")
+    Problem::new(Code::Unavailable, "the collector is stopping", "reconnect in a moment")
 }

@@ -138,7 +138,7 @@ impl LogService for Logs {
     ) -> Result<Response<v1::SignedLogSummary>, Status> {
         let v1::GetLogSummaryRequest { month, workload } = request.into_inner();
         let month: Month =
-            month.parse().map_err(|_| Problem::new(Code::SchemaInvalid, "month is none", "write it as in 2026-08"))?;
+            month.parse().map_err(|_| Problem::new(Code::SchemaInvalid, "invalid month", "expected YYYY-MM"))?;
         let found = chronicle::summary(&self.db, &workload, month).await.map_err(Problem::from)?;
         let Signed { document, signature, public_key } =
             found.ok_or_else(|| Problem::not_found("log summary", "/api/v1/log-summaries"))?;
@@ -175,8 +175,8 @@ impl After {
             Some(Self { month: month.parse().ok()?, workload: workload.to_owned() })
         };
         read().ok_or_else(|| {
-            let todo = "send the next_page_token of the page before, unchanged";
-            Problem::new(Code::SchemaInvalid, "page_token is not one that this list gave", todo)
+            let todo = "send the next_page_token of the previous page";
+            Problem::new(Code::SchemaInvalid, "invalid page_token", todo)
         })
     }
 }
@@ -185,9 +185,9 @@ fn query(asked: &v1::ListLogLinesRequest) -> Result<Query, Problem> {
     let v1::ListLogLinesRequest { workload, since, until, severity: _, signature, grep, page_size, page_token } = asked;
     let after: Option<Cursor> = match page_token.as_str() {
         "" => None,
-        text => Some(text.parse().map_err(|_| {
-            bad("page_token is not one that this list gave", "send the next_page_token of the page before, unchanged")
-        })?),
+        text => {
+            Some(text.parse().map_err(|_| bad("invalid page_token", "send the next_page_token of the previous page"))?)
+        }
     };
     Ok(Query {
         until: until.as_ref().map_or(Nanos::MAX, nanos),
@@ -200,7 +200,7 @@ fn query(asked: &v1::ListLogLinesRequest) -> Result<Query, Problem> {
 fn wish(asked: &v1::FollowLogLinesRequest) -> Result<Wish, Problem> {
     let v1::FollowLogLinesRequest { workload, since, severity: _, signature, grep, tail } = asked;
     if *tail > MOST {
-        return Err(bad("tail is too large", "begin with at most 1000 lines that are stored already"));
+        return Err(bad("tail is too large", "choose 0 to 1000"));
     }
     let stored = match (tail, since) {
         (0, _) => Stored::None,
@@ -219,13 +219,13 @@ fn which(
     signature: &str,
     grep: &str,
 ) -> Result<Query, Problem> {
-    let signature: Option<SignatureId> =
-        match signature {
-            "" => None,
-            text => Some(text.parse().map_err(|_| {
-                bad("signature is none", "send the 16 hexadecimal digits that /api/v1/signatures gives")
-            })?),
-        };
+    let signature: Option<SignatureId> = match signature {
+        "" => None,
+        text => Some(
+            text.parse()
+                .map_err(|_| bad("invalid signature", "send the 16 hexadecimal digits from /api/v1/signatures"))?,
+        ),
+    };
     if grep.len() > LONGEST_PATTERN {
         return Err(bad("grep is too long", "send a regular expression of at most 1000 bytes"));
     }
@@ -252,7 +252,7 @@ fn size(asked: u32) -> Result<usize, Problem> {
     match asked {
         0 => Ok(USUAL as usize),
         1..=MOST => Ok(asked as usize),
-        _ => Err(Problem::new(Code::SchemaInvalid, "page_size is too large", "ask for 1 to 1000")),
+        _ => Err(Problem::new(Code::SchemaInvalid, "page_size is too large", "choose 1 to 1000")),
     }
 }
 
@@ -282,12 +282,12 @@ pub(super) fn problem(error: ArchiveError) -> Problem {
     match &error {
         ArchiveError::Store(StoreError::BadRegex(_)) => Problem::new(
             Code::SchemaInvalid,
-            "grep is no regular expression that can be searched for",
-            "escape what is meant literally, as in `\\(`; the syntax is that of the Rust crate regex",
+            "invalid regular expression in grep",
+            "escape literal characters, for example `\\(`; the syntax is that of the Rust crate regex",
         ),
         _ => {
             tracing::error!(error = &error as &dyn std::error::Error, "logs could not be read");
-            Problem::new(Code::Internal, "the log store failed", "look at the collector's log")
+            Problem::new(Code::Internal, "log store failed", "check the collector's log")
         }
     }
 }

@@ -27,7 +27,7 @@ const UNSEALED: usize = 64 << 20;
 /// The archive cannot do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
-    #[error("the log store failed")]
+    #[error("log store failed")]
     Store(#[from] StoreError),
     #[error("`{path}` cannot be used: is the disk full, or owned by another user?", path = path.display())]
     File {
@@ -35,19 +35,19 @@ pub enum ArchiveError {
         #[source]
         source: io::Error,
     },
-    #[error("the stored position of `{source_key}` is of another version: remove the log store, or run that version")]
+    #[error("the stored position of `{source_key}` has another version: remove the log store, or run that version")]
     BadMark { source_key: String },
     #[error("a task of the archive ended early")]
     Ended(#[from] JoinError),
-    #[error("the key of the bucket for log segments cannot be used")]
+    #[error("the access key of the log bucket cannot be used")]
     Key(#[from] SecretError),
-    #[error("of `access_key_id` and `secret_access_key_file` in the section [collector.log_bucket] set both, or none")]
+    #[error("set both or neither of `access_key_id` and `secret_access_key_file` in [collector.log_bucket]")]
     HalfOfAKey,
-    #[error("the key of the bucket for log segments is no text")]
+    #[error("the access key of the log bucket is not UTF-8")]
     KeyIsNoText,
-    #[error("this machine gives no random numbers")]
+    #[error("the system's random number generator failed")]
     NoRandom,
-    #[error("the collector's tables do not take what log lines count for; lines wait")]
+    #[error("log counts cannot be recorded; lines are waiting")]
     NoRoom,
 }
 
@@ -100,10 +100,10 @@ pub fn summary_signer(folder: &Path) -> Result<Signer, ArchiveError> {
 
 fn tell(report: &OpenReport) {
     for aside in &report.aside {
-        tracing::error!(segment = aside.name, why = aside.why, "a log segment cannot be read and is left aside");
+        tracing::error!(segment = aside.name, why = aside.why, "log segment cannot be read; skipped");
     }
     for path in &report.damaged {
-        tracing::error!(path = %path.display(), "log lines that were in no segment yet may be missing: their file is damaged");
+        tracing::error!(path = %path.display(), "write-ahead file damaged: unsealed log lines may be missing");
     }
 }
 
@@ -129,7 +129,7 @@ fn load_miner(folder: &Path) -> Miner {
     let miner = read.and_then(|bytes| Ok(Miner::restore(serde_json::from_slice::<State>(&bytes)?)?));
     miner.unwrap_or_else(|error| {
         if path.exists() {
-            tracing::warn!(error = &*error as &dyn Error, path = %path.display(), "signatures are learned anew");
+            tracing::warn!(error = &*error as &dyn Error, path = %path.display(), "signature state discarded; learning anew");
         }
         Miner::default()
     })

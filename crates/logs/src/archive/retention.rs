@@ -17,7 +17,7 @@ use crate::chronicle::Day;
 pub struct Days(u32);
 
 #[derive(Debug, thiserror::Error)]
-#[error("lines are kept 1 to 3650 days, not {0}")]
+#[error("invalid retention of {0} days: expected 1 to 3650")]
 pub struct BadDays(u32);
 
 impl TryFrom<u32> for Days {

@@ -67,7 +67,7 @@ impl Tallies {
             match read(&bytes) {
                 Some(waiting) if waiting.number > applied => queue.push_back(waiting),
                 Some(_) => {}
-                None => tracing::error!(place, "what some lines count for cannot be read and is left out"),
+                None => tracing::error!(place, "log tally cannot be parsed; skipped"),
             }
         }
         queue.make_contiguous().sort_by_key(|waiting| waiting.number);

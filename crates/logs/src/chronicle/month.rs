@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use overseer_model::Timestamp;
+use time::{Date, UtcDateTime};
 
 const DAY: i64 = 86_400_000_000;
 
@@ -19,8 +20,8 @@ impl Day {
         Timestamp::from_micros(self.0.saturating_mul(DAY))
     }
     pub fn month(self) -> Month {
-        let (year, month, _) = self.begin().date();
-        Month((year - 1970) * 12 + month - 1)
+        let (year, month, _) = self.begin().utc().to_calendar_date();
+        Month((i64::from(year) - 1970) * 12 + i64::from(u8::from(month)) - 1)
     }
     /// So many days before.
     pub fn back(self, days: u32) -> Self {
@@ -34,12 +35,11 @@ pub struct Month(pub i64);
 
 impl Month {
     pub fn first(self) -> Day {
-        // Days from civil, for the first of a month: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
-        let (year, month) = (1970 + self.0.div_euclid(12), self.0.rem_euclid(12) + 1);
-        let year = if month <= 2 { year - 1 } else { year };
-        let (era, yoe) = (year.div_euclid(400), year.rem_euclid(400));
-        let doy = (153 * ((month + 9) % 12) + 2) / 5;
-        Day(era * 146_097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719_468)
+        let (years, month) = (self.0.div_euclid(12), self.0.rem_euclid(12));
+        let month = time::Month::January.nth_next(u8::try_from(month).unwrap_or_default());
+        let year = i32::try_from(years).unwrap_or(i32::MAX).saturating_add(1970);
+        let date = Date::from_calendar_date(year, month, 1).unwrap_or(Date::MAX);
+        Day((date - UtcDateTime::UNIX_EPOCH.date()).whole_days())
     }
     pub fn next(self) -> Self {
         Self(self.0 + 1)
@@ -57,7 +57,7 @@ impl fmt::Display for Month {
 
 /// Text that is no month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no month: write it as in 2026-08")]
+#[error("invalid month: expected YYYY-MM")]
 pub struct BadMonth;
 
 impl FromStr for Month {
@@ -84,7 +84,7 @@ mod tests {
             assert!((28..=31).contains(&(next.0 - first.0)));
             assert_eq!((first.month(), Day(next.0 - 1).month()), (month, month));
             assert_eq!(month.to_string().parse(), Ok(month));
-            assert_eq!(first.begin().date().2, 1);
+            assert_eq!(first.begin().utc().day(), 1);
         }
         assert_eq!("2026-11".parse::<Month>().unwrap().first(), Day::of(Timestamp::from_micros(1_793_491_200_000_000)));
     }

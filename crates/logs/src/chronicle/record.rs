@@ -53,7 +53,7 @@ pub(super) enum RecordError {
     Archive(#[from] ArchiveError),
     #[error("old lines could not be deleted")]
     Retire(#[from] RetireError),
-    #[error("log facts have no JSON")]
+    #[error("log facts cannot be serialized")]
     Event(#[from] BadEvent),
 }
 
@@ -101,7 +101,7 @@ impl Recorder {
             pause = (begun.elapsed() * PAUSES).clamp(PAUSE, EVERY);
             if stopping {
                 if let Err(error) = round {
-                    tracing::warn!(error = &error as &dyn Error, "what logs say waits for the next start");
+                    tracing::warn!(error = &error as &dyn Error, "log counts left for the next start");
                 }
                 return;
             }
@@ -109,7 +109,7 @@ impl Recorder {
                 Ok(()) => backoff = Backoff::default(),
                 Err(error) => {
                     if backoff.is_fresh() {
-                        tracing::warn!(error = &error as &dyn Error, "what logs say could not be recorded; it waits");
+                        tracing::warn!(error = &error as &dyn Error, "log counts cannot be recorded; retrying");
                     }
                     stop.run_until_cancelled(backoff.wait()).await;
                 }

@@ -51,17 +51,17 @@ impl Retire {
             let unwritten = documents::unwritten(&self.db, end).await?;
             for month in unwritten.into_iter().filter(|month| workloads.contains(&month.workload)) {
                 documents::write(&self.db, &self.site, &self.signer, &month, now).await?;
-                tracing::info!(workload = month.workload, month = %month.month, "a summary of logs was written");
+                tracing::info!(workload = month.workload, month = %month.month, "log summary written");
             }
             if !self.archive.tallies().waits_before(days.end(now)) {
                 let what = format!("lines kept {days} days, before {}", end.begin());
                 documents::note_purge(&self.db, &what, now).await?;
                 if let Some(lines) = self.archive.purge(days, now).await? {
-                    tracing::info!(lines, %days, "log lines were kept long enough and are deleted");
+                    tracing::info!(lines, %days, "expired log lines deleted");
                     continue;
                 }
             }
-            tracing::info!(%days, "old log lines are still being counted; they are deleted later");
+            tracing::info!(%days, "expired log lines not counted yet; deleting later");
         }
         self.forget_containers().await?;
         let oldest = Day::of(self.archive.retention().longest().end(now - SUMMARIES_KEPT)).month();

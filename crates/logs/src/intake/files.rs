@@ -80,15 +80,15 @@ const LONGEST_WORKLOAD: usize = 200;
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadFile {
-    #[error("this is no name of a workload: write 1 to {LONGEST_WORKLOAD} characters, neither `:` nor any that hides")]
+    #[error("invalid workload name: expected 1 to {LONGEST_WORKLOAD} characters, without `:` or invisible ones")]
     Workload,
-    #[error(
-        "`{path}` is no place of a log file: write an absolute path in UTF-8, without `.`, `..` and characters that hide"
-    )]
+    #[error("invalid path `{path}`: expected an absolute UTF-8 path without `.`, `..` or invisible characters")]
     NotPlain { path: PathBuf },
-    #[error("the path is too long: workload and path together have at most {} bytes", MAX_NAME - 6)]
+    #[error("path too long: workload and path together may have {} bytes", MAX_NAME - 6)]
     TooLong,
-    #[error("`{path}` is not below an allowed root: allow its folder, or move the log below one of {roots:?}")]
+    #[error(
+        "`{path}` is outside the allowed roots: add its folder to log_roots, or move the log below one of {roots:?}"
+    )]
     Outside { path: PathBuf, roots: Vec<PathBuf> },
 }
 
@@ -284,9 +284,9 @@ fn tell(key: &SourceKey, states: &States, doing: &Doing) {
     if states.of(key).as_ref() != Some(&state) {
         match &state {
             SourceState::Refused { why } | SourceState::Waiting { why } => {
-                tracing::warn!(source = %key, why, "a log file is not read");
+                tracing::warn!(source = %key, why, "log file is not read");
             }
-            SourceState::Following | SourceState::Ended => tracing::info!(source = %key, "a log file is read"),
+            SourceState::Following | SourceState::Ended => tracing::info!(source = %key, "reading log file"),
         }
         states.set(key, state);
     }
@@ -299,7 +299,7 @@ async fn stored_mark(file: &FileSource, intake: &Intake) -> Option<Mark> {
             Ok(position) => return position.and_then(|position| Mark::read(&position)),
             Err(error) => {
                 if backoff.is_fresh() {
-                    tracing::error!(error = &error as &dyn Error, "the position of a log file cannot be read");
+                    tracing::error!(error = &error as &dyn Error, "position of a log file cannot be read");
                 }
                 backoff.wait().await;
             }

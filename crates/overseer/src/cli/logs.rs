@@ -13,22 +13,22 @@ use crate::{follow, when};
 
 pub(super) const LOGS_EXAMPLES: &str = "\
 Examples:
-  overseer logs web                          the newest 100 lines of the container `web`
-  overseer logs shop/web --since 1h          of a Compose service, in the last hour
-  overseer logs --severity error --since 1d  everything that says that it is an error
+  overseer logs web                          newest 100 lines of the container `web`
+  overseer logs shop/web --since 1h          a Compose service, last hour
+  overseer logs --severity error --since 1d  errors of all workloads
   overseer logs web --grep 'timed? out' --tail 500
-  overseer logs -f                           the newest 100 lines of all workloads, then each as it comes
+  overseer logs -f                           newest 100 lines of all workloads, then follow
   overseer logs web -f --tail 0 --severity error -o json
-  overseer logs source list                  what lines are read from, and what was not kept
-  overseer logs -- source                    of the container `source`
+  overseer logs source list                  log sources and dropped lines
+  overseer logs -- source                    the container `source`
 
-Ctrl-C ends -f. When Overseer is restarted, -f says so and prints what came in between once it is back; after two
-minutes without it, it ends with exit code 1. A line `--- … ---` says where lines are left out: a reader that is slower
-than the lines come misses some.";
+Ctrl-C ends -f. When the connection is lost, -f reconnects and prints the lines in between; after two
+minutes without a connection it ends with exit code 1. A line `--- … ---` marks dropped lines: a reader that is slower
+than the log misses some.";
 
 #[derive(Subcommand)]
 pub(super) enum LogsCommand {
-    /// What lines are read from: containers, and files that were declared.
+    /// List, add or remove log sources: containers and declared files.
     #[command(subcommand)]
     Source(SourceCommand),
 }
@@ -38,54 +38,54 @@ Examples:
   overseer logs source add --resource shop/web --path /var/log/shop/access.log
   overseer logs shop/web -f
 
-The path is one of the machine on which the collector runs, below a folder that its setting `log_roots` in the section
-[collector] names; there is none at first. Rotated files are read to their end. Neither the file nor a folder on the way
-to it may be a symbolic link.";
+The path is on the machine of the collector, below a folder listed in `log_roots` in the section
+[collector], which is empty by default. Rotated files are read to their end. Neither the file nor a parent folder
+may be a symbolic link.";
 
 #[derive(Subcommand)]
 pub(super) enum SourceCommand {
-    /// Read a file as a log, from its beginning on. Needs the role admin.
+    /// Add a file as a log source, read from its beginning. Requires the role admin.
     #[command(after_help = SOURCE_EXAMPLES)]
     Add {
-        /// What its lines are listed under: Compose project and service (`shop/web`), a container's name, or any other.
+        /// Workload of its lines: Compose project and service (`shop/web`), a container's name, or any name.
         #[arg(long, value_name = "WORKLOAD")]
         resource: String,
-        /// An absolute path.
+        /// Absolute path.
         #[arg(long)]
         path: String,
     },
-    /// Every source with its state, declared files first.
+    /// List log sources with their state, declared files first.
     List(ListArgs),
-    /// Read a declared file no more; lines that are stored stay. Needs the role admin.
+    /// Remove a declared file; stored lines remain. Requires the role admin.
     Remove {
-        /// As `overseer logs source list` shows it.
+        /// Id shown by `overseer logs source list`.
         id: String,
     },
 }
 
 #[derive(Args)]
 pub(super) struct LogsArgs {
-    /// Compose project and service (`shop/web`), or the container's name. All workloads when left out.
+    /// Compose project and service (`shop/web`), or a container's name [default: all workloads].
     workload: Option<String>,
-    /// Not before this: `90s`, `10m`, `2h`, `7d` ago, or a time as in 2026-11-21T08:00:00Z.
+    /// Earliest time: `90s`, `10m`, `2h`, `7d` ago, or an RFC 3339 time.
     #[arg(long, value_name = "WHEN", value_parser = when::parse)]
     since: Option<Timestamp>,
-    /// Before this.
+    /// Latest time, exclusive; same formats.
     #[arg(long, value_name = "WHEN", value_parser = when::parse, conflicts_with = "follow")]
     until: Option<Timestamp>,
-    /// At least so bad: trace, debug, info, notice, warning, error, critical.
+    /// Minimum severity: trace, debug, info, notice, warning, error, critical.
     #[arg(long, value_parser = severity)]
     severity: Option<Severity>,
-    /// Only lines of this signature.
+    /// Only lines with this signature.
     #[arg(long)]
     signature: Option<SignatureId>,
-    /// Only lines in which this regular expression matches.
+    /// Only lines that match this regular expression.
     #[arg(long, value_name = "REGEX")]
     grep: Option<String>,
-    /// The newest so many, up to 1000; 0 with -f alone.
+    /// Maximum number of lines, 1 to 1000; 0 only with -f.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(0..=1000))]
     tail: u32,
-    /// Then each line as it comes, until Ctrl-C.
+    /// Follow new lines until Ctrl-C.
     #[arg(short, long)]
     pub follow: bool,
 }
@@ -94,7 +94,7 @@ impl LogsArgs {
     pub fn path(&self) -> String {
         let Self { since, until, tail, .. } = self;
         if *tail == 0 {
-            let why = "--tail 0 prints nothing: add -f, or ask for 1 to 1000 lines";
+            let why = "--tail 0 prints nothing: add -f, or choose 1 to 1000";
             Cli::command().error(ErrorKind::ValueValidation, why).exit()
         }
         let time = |time: &Option<Timestamp>| time.map(|time| time.to_string());
@@ -130,12 +130,12 @@ fn severity(text: &str) -> Result<Severity, String> {
     known
         .clone()
         .find(|severity| severity.name() == text)
-        .ok_or_else(|| format!("the severities are {}", known.map(Severity::name).collect::<Vec<_>>().join(", ")))
+        .ok_or_else(|| format!("expected one of {}", known.map(Severity::name).collect::<Vec<_>>().join(", ")))
 }
 
 #[derive(Subcommand)]
 pub(super) enum SignaturesCommand {
-    /// Find the signatures of any log file, with nothing else running.
+    /// Find the signatures in log files, without a running Overseer.
     ///
     /// The table counts each signature; a stack trace counts with the line that it belongs to. CSV has a row for each
     /// line: `line,signature,template`.
@@ -144,7 +144,7 @@ pub(super) enum SignaturesCommand {
         /// Log files; `-` is standard input.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
-        /// Signatures that are known at a time; those used least are forgotten.
+        /// Maximum number of signatures in memory; the least used are evicted.
         #[arg(long, default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(64..=1_000_000))]
         limit: u32,
     },
@@ -158,20 +158,20 @@ Examples:
 
 #[derive(Subcommand)]
 pub(super) enum LogSummaryCommand {
-    /// Show it whole, and whether it is as it was signed. `-o json` is what can be kept and verified elsewhere.
+    /// Show a summary and verify its signature. `-o json` prints the form that `verify` reads.
     #[command(after_help = "Example:\n  overseer log-summary show shop/web 2026-08")]
     Show {
         workload: String,
-        /// As in 2026-08.
+        /// Month, YYYY-MM.
         month: String,
     },
-    /// Check a summary that was kept, with nothing else running. Exit code 1 when it was changed.
+    /// Verify a saved summary, without a running Overseer. Exit code 1 if it was changed.
     #[command(
         after_help = "Example:\n  overseer -o json log-summary show web 2026-08 > web.json\n  overseer log-summary verify web.json"
     )]
     Verify {
         file: PathBuf,
-        /// The site's key as you know it, hexadecimal; without it any key is good.
+        /// Expected public key of the site, hexadecimal [default: any key].
         #[arg(long)]
         key: Option<String>,
     },

@@ -120,7 +120,7 @@ async fn no_word_of_a_line_leaves_the_site(mode: Mode) {
     assert!(told.contains("\"publicForm\""), "log facts are told");
     assert!(told.contains("connection closed"), "common words are kept");
     let story = overseer.text(&["incident", "show", id]).await;
-    assert!(story.contains("web ended"), "{story}");
+    assert!(story.contains("web exited"), "{story}");
     told.push_str(&story);
     let told = told.to_lowercase();
     for canary in CANARIES {

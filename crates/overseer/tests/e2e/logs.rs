@@ -67,7 +67,7 @@ async fn every_line_is_shown_once_and_no_secret(mode: Mode) {
     let found = overseer.text(&["logs", "web", "--grep", "line 39[0-9]$"]).await;
     assert_eq!(found.lines().count(), 10, "{found}");
     let none = overseer.text(&["logs", "web", "--until", "2020-01-01T00:00:00Z"]).await;
-    assert_eq!(none.trim(), "There is none.");
+    assert_eq!(none.trim(), "No log lines found.");
 }
 
 async fn what_recurs_is_listed_and_wrong_questions_are_answered(mode: Mode) {
@@ -137,7 +137,7 @@ async fn lines_wait_for_room_on_a_full_disk() {
 
     disk.fill();
     until("the shortage to be told", SOON, async || {
-        overseer.log_of("up").contains("log lines wait for their store").then_some(())
+        overseer.log_of("up").contains("log lines waiting for the log store").then_some(())
     })
     .await;
     disk.free();

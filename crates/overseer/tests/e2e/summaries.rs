@@ -73,7 +73,7 @@ impl House {
     }
 
     async fn date_lines(&self, name: &str, first: usize, ago: u32) {
-        self.overseer.docker.date_lines(name, first, day(ago).begin().date()).await;
+        self.overseer.docker.date_lines(name, first, &day(ago).begin().to_string()[..10]).await;
     }
 
     async fn lines(&self, workload: &str) -> Vec<Value> {

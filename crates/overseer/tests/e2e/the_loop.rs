@@ -28,7 +28,7 @@ async fn a_crashing_container_is_mended_by_an_approved_restart(mode: Mode) {
     assert_eq!(incident["severity"], "SEVERITY_CRITICAL");
     let id = incident["id"].as_str().unwrap();
     let story = overseer.text(&["incident", "show", id]).await;
-    assert!(story.contains("web ended 3 times"), "{story}");
+    assert!(story.contains("web exited 3 times"), "{story}");
     assert!(story.contains("evidence: fct_"), "{story}");
 
     let plan = overseer.plan(&incident, |plan| plan["state"] == "PLAN_STATE_READY").await;
@@ -123,7 +123,7 @@ async fn an_endless_loop_that_a_person_stops_gives_no_more_trouble(mode: Mode) {
     let incident = overseer.incident(&web.id, |incident| incident["occurrences"].as_u64() > Some(2)).await;
     assert_eq!(incident["severity"], "SEVERITY_WARNING", "the engine keeps restarting it");
     let story = overseer.text(&["incident", "show", incident["id"].as_str().unwrap()]).await;
-    let told = story.lines().filter(|line| line.contains("UTC  web ended")).count();
+    let told = story.lines().filter(|line| line.contains("UTC  web exited")).count();
     assert_eq!(told, 2, "the symptom is told before and after the plan, not at each exit:\n{story}");
 
     // Most likely in the pause before the next restart.

@@ -10,13 +10,13 @@ use overseer_permit::Permit;
 #[derive(Debug, thiserror::Error)]
 pub enum ActError {
     /// The platform was not reached. Nothing was asked of it.
-    #[error("the platform does not answer; nothing was asked of it")]
+    #[error("the platform is unreachable; nothing was requested")]
     NotReached,
     /// The platform said no, and did nothing.
-    #[error("the platform refused: {reason}")]
+    #[error("the platform rejected the request: {reason}")]
     Refused { reason: String },
     /// No answer came, or half of one. Whether something changed has to be looked up.
-    #[error("the platform did not answer in time; reality has to be looked at")]
+    #[error("the platform did not answer in time; the outcome is unknown")]
     Unknown {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,

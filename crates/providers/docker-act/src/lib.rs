@@ -35,7 +35,7 @@ impl DockerAct {
     /// A connection, before which nothing is asked of the engine.
     async fn connected(&self, id: &str) -> Result<Docker, ActError> {
         if !is_id(id) {
-            return Err(refused("the target's id is not one of Docker's"));
+            return Err(refused("the target's id is not a Docker id"));
         }
         match tokio::time::timeout(CONNECT, connect(&self.host)).await {
             Ok(Ok(client)) => Ok(client),

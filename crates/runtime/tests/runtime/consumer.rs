@@ -111,7 +111,7 @@ async fn a_parked_event_is_replayed_once_it_can_be_applied_and_dropped_when_it_n
     assert_eq!(ids, [mended.id.to_string(), poison.id.to_string()]);
     let replay = |event: &Event| v1::ReplayOwnParkedRequest { id: event.id.to_string() };
     let refused = parked.replay_own_parked(replay(&mended)).await.unwrap_err();
-    assert!(refused.message().contains("stays parked"), "{refused}");
+    assert!(refused.message().contains("remains parked"), "{refused}");
     parked.replay_own_parked(replay(&mended)).await.unwrap();
     assert_eq!((house.effects("mended").await, house.parked().await), (1, 1));
     // The bus has it still, and delivers it again: it had its effect.

@@ -90,7 +90,7 @@ async fn a_port_answers_nobody_without_the_credential_of_a_service() {
     let both = both().await;
     let refused = ask(both.remote(&keyring(), ServiceName::ControlPlane).to(EXECUTOR)).await.unwrap_err();
     assert_eq!(refused.code, Code::Unauthenticated);
-    assert!(refused.what.contains("Overseer's own services"), "{}", refused.what);
+    assert!(refused.what.contains("Overseer's services"), "{}", refused.what);
     // What another service was sent is no use here.
     let other = HashMap::from([(ServiceName::Notifier, both.address.clone())]);
     let control_plane = both.house.keyring.credential(ServiceName::ControlPlane).unwrap();

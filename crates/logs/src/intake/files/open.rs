@@ -23,11 +23,11 @@ const NO_FILES: [u64; 9] =
 pub enum OpenError {
     #[error("the file does not exist")]
     Missing,
-    #[error("`{name}` is a symbolic link, which is not followed: declare the place it points to")]
+    #[error("`{name}` is a symbolic link, which is not followed: declare its target")]
     Link { name: String },
     #[error("`{name}` is {what}: only regular files are read")]
     NotRegular { name: String, what: &'static str },
-    #[error("`{name}` is on a file system of the kernel, whose files are not read")]
+    #[error("`{name}` is on a kernel file system, which is not read")]
     KernelFile { name: String },
     #[error("`{name}` cannot be opened: {source}")]
     Io { name: String, source: io::Error },
@@ -153,7 +153,7 @@ fn regular(name: &str, kind: FileType) -> Result<(), OpenError> {
         FileType::Fifo => "a pipe",
         FileType::Socket => "a socket",
         FileType::CharacterDevice | FileType::BlockDevice => "a device",
-        FileType::Unknown => "of no known kind",
+        FileType::Unknown => "of unknown type",
     };
     Err(OpenError::NotRegular { name: name.to_owned(), what })
 }
