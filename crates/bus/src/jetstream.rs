@@ -30,7 +30,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::{Bus, BusError, Durable, Incarnation, MAX_EVENT_BYTES, Setback, Subscription, check_size, wire};
 use reader::Reader;
-use taken::{Found, Ledger, Taken};
+use taken::{Acknowledged, Found, Ledger};
 pub use users::authorization;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -214,7 +214,7 @@ impl Server {
     }
 }
 
-fn report_setback(stream: Stream, lost: Taken, last: u64) {
+fn report_setback(stream: Stream, lost: Acknowledged, last: u64) {
     let name = streams::name(stream);
     metrics::counter!("overseer_bus_setbacks_total", "stream" => name).increment(1);
     tracing::error!(
@@ -326,7 +326,8 @@ impl Bus for JetStream {
         let error = match answer {
             Ok(Ok(stored)) => {
                 let connection = *self.server.connections.borrow();
-                let taken = Taken { sequence: stored.sequence, event: event.id, at: Timestamp::now(), connection };
+                let taken =
+                    Acknowledged { sequence: stored.sequence, event: event.id, at: Timestamp::now(), connection };
                 // The answer to a repeated event is about the place of the first.
                 if !stored.duplicate {
                     let (mut ledger, stream) = (self.server.ledger(), event.kind.stream());

@@ -31,10 +31,10 @@ pub struct Looked {
     pub ask: Ask,
     /// The turn of the watch in which it began.
     pub begun: u64,
-    pub found: Result<Found, ObserveError>,
+    pub found: Result<InspectionResult, ObserveError>,
 }
 
-pub struct Found {
+pub struct InspectionResult {
     /// `None` when there is no such resource any more.
     pub snapshot: Option<Snapshot>,
     /// What the engine remembers, when it was asked to confirm.
@@ -92,7 +92,7 @@ impl Looks {
     }
 }
 
-async fn look(observe: &dyn Observe, id: &str, confirm: Option<Timestamp>) -> Result<Found, ObserveError> {
+async fn look(observe: &dyn Observe, id: &str, confirm: Option<Timestamp>) -> Result<InspectionResult, ObserveError> {
     let snapshot = match observe.inspect(id).await {
         Ok(snapshot) => Some(snapshot),
         Err(ObserveError::NotFound { .. }) => None,
@@ -103,5 +103,5 @@ async fn look(observe: &dyn Observe, id: &str, confirm: Option<Timestamp>) -> Re
         Some(from) => observe.history(id, from, observe.clock().platform(Timestamp::now())).await?,
         None => Vec::new(),
     };
-    Ok(Found { snapshot, remembered })
+    Ok(InspectionResult { snapshot, remembered })
 }

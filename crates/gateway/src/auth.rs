@@ -35,12 +35,12 @@ pub(crate) struct Auth(Arc<Inner>);
 
 struct Inner {
     ways: Ways,
-    known: Mutex<HashMap<Digest, Known>>,
+    known: Mutex<HashMap<Digest, CachedCaller>>,
     requests: Limiter<Digest>,
     wrong_tokens: Limiter<IpAddr>,
 }
 
-struct Known {
+struct CachedCaller {
     caller: Caller,
     until: Instant,
 }
@@ -185,7 +185,7 @@ impl Auth {
             known.retain(|_, known| asked < known.until);
         }
         if known.len() < REMEMBERED {
-            known.insert(digest, Known { caller: caller.clone(), until: asked + REMEMBER });
+            known.insert(digest, CachedCaller { caller: caller.clone(), until: asked + REMEMBER });
         }
     }
 }

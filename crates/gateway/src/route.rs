@@ -60,7 +60,7 @@ struct Place {
 }
 
 /// A place that a path names, and what it says there: fields and their values, still escaped.
-pub(crate) struct Found<'a> {
+pub(crate) struct RouteMatch<'a> {
     endpoints: &'a [Endpoint],
     pub captures: Vec<(&'static str, &'a str)>,
 }
@@ -114,10 +114,10 @@ impl Routes {
     }
 
     /// The place that `path` names; where several do, the one with the most literal text.
-    pub(crate) fn find<'a>(&'a self, path: &'a str) -> Option<Found<'a>> {
+    pub(crate) fn find<'a>(&'a self, path: &'a str) -> Option<RouteMatch<'a>> {
         let matching = self.0.iter().filter_map(|place| Some((place, captured(&place.segments, path)?)));
         let (place, captures) = matching.max_by_key(|(place, _)| place.literal_len())?;
-        Some(Found { endpoints: &place.endpoints, captures })
+        Some(RouteMatch { endpoints: &place.endpoints, captures })
     }
 }
 
@@ -127,7 +127,7 @@ impl Place {
     }
 }
 
-impl Found<'_> {
+impl RouteMatch<'_> {
     /// The endpoint for this method of HTTP, or else the methods that there are.
     pub(crate) fn endpoint(&self, verb: &http::Method) -> Result<Endpoint, String> {
         let found = self.endpoints.iter().find(|endpoint| endpoint.route.verb.as_str() == verb.as_str());

@@ -29,5 +29,5 @@ pub use month::{Day, Month};
 pub use record::Recorder;
 pub use retire::Retire;
 pub use sign::{Signed, Signer};
-pub use store::{Due, Novelty, Told, applied, signatures};
-pub use tally::{Counted, Seen, Tally};
+pub use store::{Due, MinuteReport, Novelty, applied, signatures};
+pub use tally::{Counted, SignatureCount, Tally};

@@ -12,8 +12,8 @@ pub fn log_severity(rank: Rank) -> v1::LogSeverity {
 }
 
 /// What the bus is told. Of the signature's text only the public form.
-pub fn log_fact(told: &chronicle::Told, workload_since: Option<Timestamp>) -> v1::LogSignatureFact {
-    let chronicle::Told { due, novelty, level, baseline: _ } = told;
+pub fn log_fact(told: &chronicle::MinuteReport, workload_since: Option<Timestamp>) -> v1::LogSignatureFact {
+    let chronicle::MinuteReport { due, novelty, level, baseline: _ } = told;
     let Due { workload, signature, minute, resource_id, severity, first_seen, last_seen, seen, form, .. } = due;
     v1::LogSignatureFact {
         workload: workload.clone(),

@@ -61,7 +61,7 @@ pub async fn build(base: Base, config: NotifierConfig) -> Result<Service, BuildE
         }));
     }
     let durable =
-        Durable { service: base.service, concern: Concern::Notices, kinds: notice::TOLD, sites: Sites::Every };
+        Durable { service: base.service, concern: Concern::Notices, kinds: notice::KINDS, sites: Sites::Every };
     tasks.push(consume(&base, durable, Arc::new(Notify { db: base.db.clone(), claimant, desks })).await?);
     tasks.push(overseer_runtime::retention::task(&base, retention::prune));
     let routes = tonic::service::Routes::new(DeliveryServiceServer::new(Deliveries { db: base.db.clone() }));

@@ -14,7 +14,7 @@ use serde::Serialize;
 const MOST_CHARACTERS: usize = 255;
 
 /// The events that are told.
-pub const TOLD: &[EventKind] = &[
+pub const KINDS: &[EventKind] = &[
     EventKind::IncidentDetected,
     EventKind::IncidentResolved,
     EventKind::ApprovalRequired,

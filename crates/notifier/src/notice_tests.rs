@@ -171,8 +171,8 @@ fn an_event_that_means_nothing_is_an_error_and_one_that_is_not_told_is_none() {
 #[test]
 fn what_is_subscribed_is_what_is_told() {
     // A step in doubt is told as one that failed.
-    assert_eq!(TOLD.len(), Kind::ALL.len() + 1);
-    for kind in TOLD {
+    assert_eq!(KINDS.len(), Kind::ALL.len() + 1);
+    for kind in KINDS {
         assert_eq!(kind.stream(), overseer_model::Stream::Events);
     }
 }

@@ -162,20 +162,20 @@ async fn create(docker: &Docker, name: &str, ending: Ending) -> anyhow::Result<S
 
 /// One line of `/api/v1/events`.
 #[derive(Deserialize)]
-struct Told {
+struct LiveEvent {
     #[serde(rename = "type")]
     kind: String,
     data: serde_json::Value,
 }
 
-impl Told {
+impl LiveEvent {
     fn read<P: EventPayload>(&self) -> Option<P> {
         (self.kind == P::KIND.as_str()).then(|| from_json(&self.data.to_string()).ok()).flatten()
     }
 }
 
 /// What the live events tell of Overseer's own.
-fn told(events: Events) -> impl Stream<Item = anyhow::Result<Told>> + Unpin {
+fn told(events: Events) -> impl Stream<Item = anyhow::Result<LiveEvent>> + Unpin {
     events.try_filter_map(async |event| Ok(serde_json::from_str(&event.data).ok())).boxed()
 }
 
@@ -244,7 +244,7 @@ struct Story {
 }
 
 impl Story {
-    async fn on(&mut self, client: &Client, screen: &Screen, told: &Told, id: &str) -> anyhow::Result<Next> {
+    async fn on(&mut self, client: &Client, screen: &Screen, told: &LiveEvent, id: &str) -> anyhow::Result<Next> {
         if let Some(pb::IncidentDetected { incident: Some(incident) }) = told.read() {
             if incident.resource.as_ref().is_some_and(|resource| resource.id == id) {
                 screen.step("detected", &format!("{} {}", incident.id, incident.title));
@@ -274,7 +274,7 @@ impl Story {
         Ok(if over { Next::Done } else { Next::Goes })
     }
 
-    fn plan(&mut self, screen: &Screen, told: &Told) {
+    fn plan(&mut self, screen: &Screen, told: &LiveEvent) {
         if let Some(pb::PlanReady { plan: Some(plan) }) = told.read() {
             screen.step("proposed", &format!("{} {}", plan.id, plan.title));
         } else if let Some(granted) = told.read::<pb::ApprovalGranted>() {
@@ -286,7 +286,7 @@ impl Story {
         }
     }
 
-    fn step(&self, screen: &Screen, told: &Told) {
+    fn step(&self, screen: &Screen, told: &LiveEvent) {
         if told.read::<pb::StepActed>().is_some() {
             screen.step("restarted", "by the executor, with a signed ticket");
         } else if let Some(pb::StepVerified { verification: Some(verification), .. }) = told.read() {
@@ -298,7 +298,7 @@ impl Story {
         }
     }
 
-    fn outcome(&mut self, screen: &Screen, told: &Told) -> anyhow::Result<()> {
+    fn outcome(&mut self, screen: &Screen, told: &LiveEvent) -> anyhow::Result<()> {
         if let Some(pb::IncidentUpdated { incident: Some(incident) }) = told.read() {
             if incident.outcome() == pb::Outcome::Unresolved && !self.unresolved {
                 screen.step("recorded", "outcome unresolved");

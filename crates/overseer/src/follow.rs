@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::client::{Client, Refused, refusal};
 use crate::show::{self, LogScreen};
-use crate::sse::{Event, Events};
+use crate::sse::{Events, SseEvent};
 
 /// How long Overseer may be away.
 const AWAY: Duration = Duration::from_secs(120);
@@ -119,12 +119,12 @@ impl Wish {
 struct Follower {
     form: Form,
     screen: LogScreen,
-    seen: Seen,
+    seen: PrintedLines,
 }
 
 impl Follower {
     fn new(form: Form) -> Self {
-        Self { form, screen: LogScreen::default(), seen: Seen::default() }
+        Self { form, screen: LogScreen::default(), seen: PrintedLines::default() }
     }
 
     /// Prints until the stream ends.
@@ -151,7 +151,7 @@ impl Follower {
     }
 
     /// What is printed for an event; an error when the event ends the stream.
-    fn text(&mut self, event: &Event) -> anyhow::Result<String> {
+    fn text(&mut self, event: &SseEvent) -> anyhow::Result<String> {
         if event.name == "problem" {
             return Err(refusal(&event.data));
         }
@@ -178,7 +178,7 @@ async fn write(text: String) -> io::Result<()> {
 
 /// The lines that were printed lately.
 #[derive(Default)]
-struct Seen {
+struct PrintedLines {
     first: Option<Timestamp>,
     newest: Option<Timestamp>,
     recent: VecDeque<u64>,
@@ -186,7 +186,7 @@ struct Seen {
     again: HashMap<u64, usize>,
 }
 
-impl Seen {
+impl PrintedLines {
     /// From when on lines are wanted once more, none from before the first; `None` when nothing was printed.
     fn begin_again(&mut self) -> Option<Timestamp> {
         self.again.clear();
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn what_was_printed_is_known_again_as_often_as_it_was_printed() {
-        let mut seen = Seen::default();
+        let mut seen = PrintedLines::default();
         assert_eq!(seen.begin_again(), None);
         let printed = [line(5, "a"), line(6, "b"), line(6, "b"), line(4, "late")];
         assert!(printed.iter().all(|line| !seen.knows(line)));

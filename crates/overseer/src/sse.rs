@@ -8,13 +8,13 @@ const LONGEST: usize = 4 << 20;
 
 /// One event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Event {
+pub struct SseEvent {
     /// Empty when it has no name.
     pub name: String,
     pub data: String,
 }
 
-pub type Events = BoxStream<'static, anyhow::Result<Event>>;
+pub type Events = BoxStream<'static, anyhow::Result<SseEvent>>;
 
 /// The events of an answer; heartbeats are none.
 pub fn events(answer: reqwest::Response) -> Events {
@@ -30,11 +30,11 @@ pub fn events(answer: reqwest::Response) -> Events {
 struct Parser {
     /// Of a line that is not there whole.
     line: Vec<u8>,
-    event: Event,
+    event: SseEvent,
 }
 
 impl Parser {
-    fn take(&mut self, chunk: &[u8]) -> anyhow::Result<Vec<Event>> {
+    fn take(&mut self, chunk: &[u8]) -> anyhow::Result<Vec<SseEvent>> {
         let mut events = Vec::new();
         for part in chunk.split_inclusive(|byte| *byte == b'\n') {
             self.line.extend_from_slice(part);
@@ -48,7 +48,7 @@ impl Parser {
     }
 
     /// The event that ends with this line.
-    fn line(&mut self, line: &str) -> Option<Event> {
+    fn line(&mut self, line: &str) -> Option<SseEvent> {
         if line.is_empty() {
             return Some(std::mem::take(&mut self.event)).filter(|event| !event.data.is_empty());
         }
@@ -70,12 +70,12 @@ mod tests {
     #[test]
     fn events_are_read_however_they_are_cut() {
         let text = ": heartbeat\n\nid: 7\nevent: problem\ndata: {\"a\":\"ü\"}\n\ndata:{}\n\n";
-        let event = |name: &str, data: &str| Event { name: name.to_owned(), data: data.to_owned() };
+        let event = |name: &str, data: &str| SseEvent { name: name.to_owned(), data: data.to_owned() };
         let expected = [event("problem", "{\"a\":\"ü\"}"), event("", "{}")];
         for size in 1..text.len() {
             let mut parser = Parser::default();
             let parts = text.as_bytes().chunks(size);
-            let events: Vec<Event> = parts.flat_map(|part| parser.take(part).unwrap()).collect();
+            let events: Vec<SseEvent> = parts.flat_map(|part| parser.take(part).unwrap()).collect();
             assert_eq!(events, expected, "{size}");
         }
         let mut parser = Parser::default();

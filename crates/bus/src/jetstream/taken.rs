@@ -11,7 +11,7 @@ use crate::{MAY_BE_LOST, Setback};
 
 /// The last event of this process that a stream acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Taken {
+pub struct Acknowledged {
     pub sequence: u64,
     pub event: EventId,
     pub at: Timestamp,
@@ -31,7 +31,7 @@ pub enum Found {
 
 impl Found {
     /// Whether the stream has lost `taken`, at whose place this is.
-    fn loses(self, taken: Taken) -> bool {
+    fn loses(self, taken: Acknowledged) -> bool {
         match self {
             Self::BeyondTheEnd => true,
             Self::Event(event) => event != Some(taken.event),
@@ -42,23 +42,23 @@ impl Found {
 
 /// The last events that one stream acknowledged.
 struct Last {
-    taken: Taken,
+    taken: Acknowledged,
     /// The same over a later connection. It does not cover `taken`, which has to be compared with the server first.
-    later: Option<Taken>,
+    later: Option<Acknowledged>,
 }
 
 #[derive(Default)]
 pub struct Ledger {
     streams: BTreeMap<&'static str, Last>,
     /// The ends of the sequences, by subject: what comes next follows this event or none.
-    sequences: BTreeMap<String, (Stream, Taken)>,
+    sequences: BTreeMap<String, (Stream, Acknowledged)>,
     setback: Option<Setback>,
 }
 
 impl Ledger {
-    pub fn note(&mut self, stream: Stream, taken: Taken) {
+    pub fn note(&mut self, stream: Stream, taken: Acknowledged) {
         let last = self.streams.entry(super::streams::name(stream)).or_insert(Last { taken, later: None });
-        let same = |known: &Taken| known.connection == taken.connection;
+        let same = |known: &Acknowledged| known.connection == taken.connection;
         let slot = if same(&last.taken) { &mut last.taken } else { last.later.get_or_insert(taken) };
         if same(slot) && taken.sequence > slot.sequence {
             *slot = taken;
@@ -66,11 +66,11 @@ impl Ledger {
     }
 
     /// The last event of a sequence.
-    pub fn end_of(&self, subject: &str) -> Option<Taken> {
+    pub fn end_of(&self, subject: &str) -> Option<Acknowledged> {
         self.sequences.get(subject).map(|(_, taken)| *taken)
     }
 
-    pub fn note_end(&mut self, stream: Stream, subject: String, taken: Taken) {
+    pub fn note_end(&mut self, stream: Stream, subject: String, taken: Acknowledged) {
         self.sequences.insert(subject, (stream, taken));
     }
 
@@ -86,7 +86,7 @@ impl Ledger {
         lost
     }
 
-    pub fn last(&self, stream: Stream) -> Option<Taken> {
+    pub fn last(&self, stream: Stream) -> Option<Acknowledged> {
         self.streams.get(super::streams::name(stream)).map(|last| last.taken)
     }
 
@@ -97,7 +97,7 @@ impl Ledger {
     }
 
     /// The next to be compared is what came over the later connection.
-    fn go_on(&mut self, stream: Stream, otherwise: Option<Taken>) {
+    fn go_on(&mut self, stream: Stream, otherwise: Option<Acknowledged>) {
         let name = super::streams::name(stream);
         if let Some(taken) = self.streams.remove(name).and_then(|last| last.later).or(otherwise) {
             self.streams.insert(name, Last { taken, later: None });
@@ -109,9 +109,9 @@ impl Ledger {
     }
 
     /// Whether the stream went back, given what it has over `connection` where it acknowledged `taken`.
-    pub fn compare(&mut self, stream: Stream, taken: Taken, found: Found, connection: u64) -> bool {
+    pub fn compare(&mut self, stream: Stream, taken: Acknowledged, found: Found, connection: u64) -> bool {
         if !found.loses(taken) {
-            self.go_on(stream, Some(Taken { connection, ..taken }));
+            self.go_on(stream, Some(Acknowledged { connection, ..taken }));
             return false;
         }
         self.go_on(stream, None);
@@ -121,7 +121,7 @@ impl Ledger {
     }
 
     /// `taken` is lost, and what came after it.
-    fn went_back(&mut self, taken: Taken) {
+    fn went_back(&mut self, taken: Acknowledged) {
         let since = taken.at - MAY_BE_LOST;
         let before = self.setback;
         self.setback = Some(Setback {
@@ -136,8 +136,13 @@ impl Ledger {
 mod tests {
     use super::*;
 
-    fn taken(sequence: u64, minute: i64) -> Taken {
-        Taken { sequence, event: EventId::fresh(), at: Timestamp::from_micros(minute * 60_000_000), connection: 1 }
+    fn taken(sequence: u64, minute: i64) -> Acknowledged {
+        Acknowledged {
+            sequence,
+            event: EventId::fresh(),
+            at: Timestamp::from_micros(minute * 60_000_000),
+            connection: 1,
+        }
     }
 
     #[test]
@@ -164,7 +169,7 @@ mod tests {
     #[test]
     fn what_is_sent_after_a_reconnection_does_not_cover_what_is_to_be_compared() {
         let (mut ledger, before) = (Ledger::default(), taken(7, 1));
-        let after = Taken { connection: 2, ..taken(9, 2) };
+        let after = Acknowledged { connection: 2, ..taken(9, 2) };
         ledger.note(Stream::Events, before);
         ledger.note(Stream::Events, after);
         assert_eq!(ledger.last(Stream::Events), Some(before));

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::grpc::{line, problem};
-use super::live::{Follower, Heard};
+use super::live::{Follower, Received};
 use super::{Archive, ArchiveError};
 
 pub(super) type Answers = BoxStream<'static, Result<v1::FollowLogLinesResponse, Status>>;
@@ -71,8 +71,8 @@ fn first(page: Page, stored: Stored) -> Vec<What> {
 
 async fn next((mut follower, filter): (Follower, Arc<Filter>)) -> Option<(Vec<What>, (Follower, Arc<Filter>))> {
     let whats = match follower.next(|line| filter.wants(line)).await {
-        Heard::Lines(lines) => lines.into_iter().map(of_line).collect(),
-        Heard::Missed(lines) => vec![What::Gap(v1::LogGap { lines, unreadable_segments: vec![] })],
+        Received::Lines(lines) => lines.into_iter().map(of_line).collect(),
+        Received::Missed(lines) => vec![What::Gap(v1::LogGap { lines, unreadable_segments: vec![] })],
     };
     Some((whats, (follower, filter)))
 }

@@ -12,11 +12,11 @@ const MOST: usize = 65_536;
 
 #[derive(Debug, Default)]
 pub(super) struct Forms {
-    told: HashMap<(String, SignatureId), Told>,
+    told: HashMap<(String, SignatureId), PublishedForm>,
 }
 
 #[derive(Debug)]
-struct Told {
+struct PublishedForm {
     count: i64,
     again_at: i64,
 }
@@ -27,7 +27,7 @@ impl Forms {
         if self.told.len() >= MOST {
             self.told.clear();
         }
-        let new = || Told { count: 0, again_at: 0 };
+        let new = || PublishedForm { count: 0, again_at: 0 };
         let told = self.told.entry((one.workload.clone(), one.signature)).or_insert_with(new);
         told.count = told.count.saturating_add(one.count);
         let is_due = told.count > told.again_at;

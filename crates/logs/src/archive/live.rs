@@ -100,7 +100,7 @@ impl Ring {
 
 /// What comes next.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Heard {
+pub(super) enum Received {
     Lines(Vec<Line>),
     /// So many lines came and went before they were asked for.
     Missed(u64),
@@ -116,7 +116,7 @@ pub(super) struct Follower {
 
 impl Follower {
     /// What was committed next, of it the lines that are wanted.
-    pub async fn next(&mut self, wants: impl Fn(&Line) -> bool) -> Heard {
+    pub async fn next(&mut self, wants: impl Fn(&Line) -> bool) -> Received {
         loop {
             // In a flood there is always more.
             tokio::task::coop::consume_budget().await;
@@ -128,11 +128,11 @@ impl Follower {
             // A batch alone can be larger than the ring.
             let begin = batch.as_ref().map_or(lines, |batch| batch.before);
             if begin > self.next {
-                return Heard::Missed(begin - std::mem::replace(&mut self.next, begin));
+                return Received::Missed(begin - std::mem::replace(&mut self.next, begin));
             }
             if let Some(batch) = batch {
                 self.next = batch.end();
-                return Heard::Lines(batch.lines.iter().filter(|line| wants(line)).cloned().collect());
+                return Received::Lines(batch.lines.iter().filter(|line| wants(line)).cloned().collect());
             }
             if self.told.changed().await.is_err() {
                 // Nobody can tell any more; whoever follows ends with its service.
@@ -184,8 +184,8 @@ mod tests {
 
     async fn numbers(follower: &mut Follower) -> Vec<i64> {
         match follower.next(|_| true).await {
-            Heard::Lines(lines) => lines.into_iter().map(|line| line.time.0).collect(),
-            Heard::Missed(lines) => panic!("{lines} were missed"),
+            Received::Lines(lines) => lines.into_iter().map(|line| line.time.0).collect(),
+            Received::Missed(lines) => panic!("{lines} were missed"),
         }
     }
 
@@ -246,10 +246,10 @@ mod tests {
         }
         let kept = lock(&live.ring).batches.len() as u64;
         assert!((1..9).contains(&kept));
-        assert_eq!(slow.next(|_| true).await, Heard::Missed(1000 - kept * 10));
+        assert_eq!(slow.next(|_| true).await, Received::Missed(1000 - kept * 10));
         assert_eq!(numbers(&mut slow).await.len(), 10);
         commit(&live, 0..1, RING);
-        assert_eq!(slow.next(|_| true).await, Heard::Missed((kept - 1) * 10 + 1), "larger than the ring");
+        assert_eq!(slow.next(|_| true).await, Received::Missed((kept - 1) * 10 + 1), "larger than the ring");
         commit(&live, 9..10, 1);
         assert_eq!(numbers(&mut slow).await, [9]);
     }

@@ -13,7 +13,7 @@ use overseer_signatures::{Miner, Role};
 
 use super::progress::{Mark, Progress};
 use super::{ArchiveError, Days, Inner, Learned};
-use crate::chronicle::{Counted, Seen, Tally};
+use crate::chronicle::{Counted, SignatureCount, Tally};
 use crate::intake::{Batch, Line, SourceKey};
 
 /// Lines of one source that stand together in a batch.
@@ -106,7 +106,7 @@ impl Inner {
         if role == Role::Head {
             let at = Timestamp::from_micros(line.at.0.div_euclid(1_000));
             let Of { workload, resource_id } = *of;
-            tally.count(&Seen { workload, resource_id, signature, severity, first: at, last: at, count: 1 });
+            tally.count(&SignatureCount { workload, resource_id, signature, severity, first: at, last: at, count: 1 });
         }
         Kept { severity, signature: Signature(signature.0), redacted }
     }

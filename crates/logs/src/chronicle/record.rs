@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::baseline::{Baseline, LEARNED};
 use super::retire::{Retire, RetireError};
-use super::store::{self, Due, Merge, Novelty, Over, Tallied, Told};
+use super::store::{self, Due, Merge, MinuteReport, Novelty, Over, Tallied};
 use super::tally::{Counted, Minute, OTHERS, Tally, WARNING};
 use crate::archive::ArchiveError;
 use crate::wire;
@@ -59,7 +59,7 @@ pub(super) enum RecordError {
 
 /// What is known of a workload.
 #[derive(Debug)]
-struct Known {
+struct WorkloadRecord {
     signatures: HashSet<SignatureId>,
     /// The oldest event.
     since: Timestamp,
@@ -68,7 +68,7 @@ struct Known {
 pub struct Recorder {
     retire: Retire,
     relay: Relay,
-    known: HashMap<String, Known>,
+    known: HashMap<String, WorkloadRecord>,
     /// When the tables were last put in order and read.
     tidied: Option<Timestamp>,
 }
@@ -164,7 +164,7 @@ impl Recorder {
     }
 
     fn remember(&mut self, workload: &str, signature: SignatureId, first: Timestamp) {
-        let new = || Known { signatures: HashSet::new(), since: first };
+        let new = || WorkloadRecord { signatures: HashSet::new(), since: first };
         let known = self.known.entry(workload.to_owned()).or_insert_with(new);
         known.signatures.insert(signature);
         known.since = known.since.min(first);
@@ -263,7 +263,7 @@ impl Recorder {
 }
 
 /// What each minute says beside what was usual before it. Minutes come in their order.
-fn judge(due: Vec<Due>, open: Minute) -> Vec<Told> {
+fn judge(due: Vec<Due>, open: Minute) -> Vec<MinuteReport> {
     let mut newest: HashMap<(String, SignatureId), Baseline> = HashMap::new();
     due.into_iter()
         .map(|due| {
@@ -279,7 +279,7 @@ fn judge(due: Vec<Due>, open: Minute) -> Vec<Told> {
             if due.minute < open {
                 usual.measure(due.minute, due.seen);
             }
-            Told { novelty, level: before.level(), baseline: *usual, due }
+            MinuteReport { novelty, level: before.level(), baseline: *usual, due }
         })
         .collect()
 }

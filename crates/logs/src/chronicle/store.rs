@@ -111,7 +111,7 @@ pub enum Novelty {
 
 /// What is told of a minute.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Told {
+pub struct MinuteReport {
     pub due: Due,
     pub novelty: Novelty,
     /// Events a minute that were usual before.
@@ -393,9 +393,9 @@ pub async fn due(db: &Db, over: Over, most: i64) -> Result<Vec<Due>, StoreError>
 }
 
 /// Notes what was told, with the event that tells it: all of it or nothing.
-pub async fn tell(db: &Db, told: &[Told], event: Option<&Event>) -> Result<(), StoreError> {
+pub async fn tell(db: &Db, told: &[MinuteReport], event: Option<&Event>) -> Result<(), StoreError> {
     let mut tx = db.begin_write().await?;
-    for Told { due, baseline, .. } in told {
+    for MinuteReport { due, baseline, .. } in told {
         note(&mut tx.conn(), due, *baseline).await?;
     }
     if let Some(event) = event {

@@ -56,14 +56,22 @@ impl Counted {
         self.take(&other.seen(&other.workload.as_str().into()), other.form.as_ref());
     }
 
-    fn seen<'a>(&'a self, workload: &'a Arc<str>) -> Seen<'a> {
+    fn seen<'a>(&'a self, workload: &'a Arc<str>) -> SignatureCount<'a> {
         let Self { workload: _, signature, minute: _, resource_id, severity, first_seen, last_seen, count, form: _ } =
             self;
         let (signature, severity) = (*signature, Rank(*severity));
-        Seen { workload, resource_id, signature, severity, first: *first_seen, last: *last_seen, count: *count }
+        SignatureCount {
+            workload,
+            resource_id,
+            signature,
+            severity,
+            first: *first_seen,
+            last: *last_seen,
+            count: *count,
+        }
     }
 
-    fn take(&mut self, seen: &Seen<'_>, form: Option<&String>) {
+    fn take(&mut self, seen: &SignatureCount<'_>, form: Option<&String>) {
         self.severity = self.severity.max(seen.severity.0);
         self.first_seen = self.first_seen.min(seen.first);
         if seen.last >= self.last_seen {
@@ -79,7 +87,7 @@ impl Counted {
 
 /// Events of one minute, as they are counted.
 #[derive(Clone, Copy, Debug)]
-pub struct Seen<'a> {
+pub struct SignatureCount<'a> {
     pub workload: &'a Arc<str>,
     pub resource_id: &'a str,
     pub signature: SignatureId,
@@ -100,17 +108,17 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub fn count(&mut self, seen: &Seen<'_>) {
+    pub fn count(&mut self, seen: &SignatureCount<'_>) {
         self.count_as(seen, None);
     }
 
     /// Counts what was counted before, as this signature.
     pub fn add(&mut self, counted: &Counted, signature: SignatureId) {
         let workload = counted.workload.as_str().into();
-        self.count_as(&Seen { signature, ..counted.seen(&workload) }, counted.form.as_ref());
+        self.count_as(&SignatureCount { signature, ..counted.seen(&workload) }, counted.form.as_ref());
     }
 
-    fn count_as(&mut self, seen: &Seen<'_>, form: Option<&String>) {
+    fn count_as(&mut self, seen: &SignatureCount<'_>, form: Option<&String>) {
         let minute = Minute::of(seen.first);
         let place = (self.workload(seen.workload), seen.signature, minute);
         // What is too much to be told apart has no form.
@@ -168,7 +176,7 @@ mod tests {
         let (workload, resource_id) = (&"shop/web".into(), &format!("c{at}"));
         let (signature, severity) = (SignatureId(signature), Rank(severity));
         let at = Timestamp::from_micros(at);
-        tally.count(&Seen { workload, resource_id, signature, severity, first: at, last: at, count: 1 });
+        tally.count(&SignatureCount { workload, resource_id, signature, severity, first: at, last: at, count: 1 });
     }
 
     #[test]

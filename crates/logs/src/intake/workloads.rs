@@ -10,10 +10,10 @@ use super::SourceKey;
 const GONE: usize = 1_000;
 
 #[derive(Clone, Default)]
-pub struct Workloads(Arc<Mutex<Known>>);
+pub struct Workloads(Arc<Mutex<WorkloadNames>>);
 
 #[derive(Default)]
-struct Known {
+struct WorkloadNames {
     names: HashMap<SourceKey, Arc<str>>,
     gone: VecDeque<SourceKey>,
 }
