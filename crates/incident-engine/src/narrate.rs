@@ -191,7 +191,7 @@ fn lessons(story: &[Moment]) -> Vec<String> {
     let mut lessons: Vec<String> = story
         .iter()
         .filter_map(|moment| match &moment.kind {
-            MomentKind::Succeeded { templates } => {
+            MomentKind::Succeeded { templates } if !templates.is_empty() => {
                 let verbs: Vec<String> = templates.iter().map(|name| format!("a {}", template(*name).verb)).collect();
                 Some(format!("{} fixed this problem.", capital(&verbs.join(" and "))))
             }
@@ -199,6 +199,7 @@ fn lessons(story: &[Moment]) -> Vec<String> {
                 Some(format!("A {} did not fix this problem.", template(*by).verb))
             }
             MomentKind::Verified { verdict: Verdict::Passed | Verdict::Inconclusive, .. }
+            | MomentKind::Succeeded { .. }
             | MomentKind::Symptom { .. }
             | MomentKind::Proposed { .. }
             | MomentKind::Refused { .. }

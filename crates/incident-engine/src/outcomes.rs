@@ -1,5 +1,6 @@
 //! Applies what became of plans and steps: the story goes on, and a verified fix resolves the incident.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -33,7 +34,8 @@ pub struct OutcomeConsumer {
 /// What an event means to an incident.
 struct Report {
     incident: IncidentId,
-    kind: MomentKind,
+    /// `None` where only a newer service has a word for it: what it moves counts all the same.
+    kind: Option<MomentKind>,
     movement: Option<IncidentEvent>,
 }
 
@@ -46,8 +48,8 @@ impl Consumer for OutcomeConsumer {
         let Some(stored) = store::by_id(&mut tx.conn(), report.incident).await? else { return Ok(()) };
         let moved = report.movement.and_then(|movement| incident::advance(&stored.incident, movement, now));
         let next = moved.clone().unwrap_or_else(|| incident::Incident { updated_at: now, ..stored.incident.clone() });
-        let moment = Moment { at: event.at, kind: report.kind, evidence: Vec::new() };
-        store::save(&mut tx.conn(), &next, &[moment], stored.trace.as_ref()).await?;
+        let moment = report.kind.map(|kind| Moment { at: event.at, kind, evidence: Vec::new() });
+        store::save(&mut tx.conn(), &next, moment.as_slice(), stored.trace.as_ref()).await?;
         if let Some(moved) = moved {
             if moved.state == State::Open {
                 // While the step was under way nobody counted how long it is calm.
@@ -70,13 +72,22 @@ impl Consumer for OutcomeConsumer {
     }
 }
 
-type Meaning = (Option<pb::Subject>, MomentKind, Option<IncidentEvent>);
+type Meaning = (Option<pb::Subject>, Option<MomentKind>, Option<IncidentEvent>);
 
 /// `None` for what means nothing to an incident, and for plans with another subject.
 fn read(event: &Event) -> Result<Option<Report>, ApplyError> {
     let Some((subject, kind, movement)) = meaning(event)? else { return Ok(None) };
-    let subject: Subject = required(subject, "subject")?.try_into()?;
-    Ok(subject.incident().map(|incident| Report { incident, kind, movement }))
+    let subject = known(event, Subject::try_from(required(subject, "subject")?));
+    Ok(subject.and_then(Subject::incident).map(|incident| Report { incident, kind, movement }))
+}
+
+/// What a newer service says is passed over where this build has no word for it.
+fn known<T>(event: &Event, read: Result<T, BadWire>) -> Option<T> {
+    read.inspect_err(|error| {
+        metrics::counter!("overseer_incident_engine_unknown_outcomes_total").increment(1);
+        tracing::warn!(event = %event.id, kind = %event.kind, error = error as &dyn Error, "event of a newer version");
+    })
+    .ok()
 }
 
 fn meaning(event: &Event) -> Result<Option<Meaning>, ApplyError> {
@@ -84,35 +95,35 @@ fn meaning(event: &Event) -> Result<Option<Meaning>, ApplyError> {
         EventKind::PlanReady => {
             let plan = required(event.payload::<pb::PlanReady>()?.plan, "plan")?;
             let kind = MomentKind::Proposed { plan: id(&plan.id, "plan.id")?, title: plan.title };
-            Some((plan.subject, kind, None))
+            Some((plan.subject, Some(kind), None))
         }
         EventKind::PlanRejected => {
             let plan = required(event.payload::<pb::PlanRejected>()?.plan, "plan")?;
             let reason = plan.refusal.map(|refusal| refusal.reason).unwrap_or_default();
             let kind = MomentKind::Refused { plan: id(&plan.id, "plan.id")?, reason };
-            Some((plan.subject, kind, None))
+            Some((plan.subject, Some(kind), None))
         }
         EventKind::PlanFinished => {
             let plan = required(event.payload::<pb::PlanFinished>()?.plan, "plan")?;
-            end_of(&plan)?.map(|(kind, movement)| (plan.subject, kind, Some(movement)))
+            end_of(event, &plan).map(|(kind, movement)| (plan.subject, Some(kind), Some(movement)))
         }
         EventKind::ApprovalGranted => {
             let granted: pb::ApprovalGranted = event.payload()?;
             let kind = MomentKind::Approved { plan: id(&granted.plan_id, "plan_id")?, by: granted.approved_by };
-            Some((granted.subject, kind, None))
+            Some((granted.subject, Some(kind), None))
         }
         EventKind::ApprovalDenied => {
             let denied: pb::ApprovalDenied = event.payload()?;
             let kind = MomentKind::Denied { plan: id(&denied.plan_id, "plan_id")?, by: denied.denied_by };
-            Some((denied.subject, kind, None))
+            Some((denied.subject, Some(kind), None))
         }
         EventKind::StepStarted => {
             let step = required(event.payload::<pb::StepStarted>()?.step, "step")?;
-            Some((step.subject, MomentKind::Begun, Some(IncidentEvent::StepBegun)))
+            Some((step.subject, Some(MomentKind::Begun), Some(IncidentEvent::StepBegun)))
         }
         EventKind::StepActed => {
             let step = required(event.payload::<pb::StepActed>()?.step, "step")?;
-            let kind = MomentKind::Acted { template: template_of(&step)? };
+            let kind = known(event, template_of(step.action)).map(|template| MomentKind::Acted { template });
             Some((step.subject, kind, None))
         }
         EventKind::StepVerified => {
@@ -124,18 +135,19 @@ fn meaning(event: &Event) -> Result<Option<Meaning>, ApplyError> {
                 Verdict::Passed => None,
                 Verdict::Failed | Verdict::Inconclusive => Some(IncidentEvent::StepInVain),
             };
-            let kind = MomentKind::Verified { template: template_of(&step)?, verdict, checks };
+            let template = known(event, template_of(step.action));
+            let kind = template.map(|template| MomentKind::Verified { template, verdict, checks });
             Some((step.subject, kind, movement))
         }
         EventKind::StepFailed => {
             let failed: pb::StepFailed = event.payload()?;
             let Some((reason, movement)) = failure(failed.failure()) else { return Ok(None) };
             let kind = MomentKind::StepFailed { reason: reason.to_owned() };
-            Some((required(failed.step, "step")?.subject, kind, Some(movement)))
+            Some((required(failed.step, "step")?.subject, Some(kind), Some(movement)))
         }
         EventKind::StepInDoubt => {
             let step = required(event.payload::<pb::StepInDoubt>()?.step, "step")?;
-            Some((step.subject, MomentKind::InDoubt, Some(IncidentEvent::StepInVain)))
+            Some((step.subject, Some(MomentKind::InDoubt), Some(IncidentEvent::StepInVain)))
         }
         EventKind::FactBatch
         | EventKind::LogSignatures
@@ -149,17 +161,19 @@ fn meaning(event: &Event) -> Result<Option<Meaning>, ApplyError> {
 }
 
 /// What the end of a plan means; `None` where the events of its steps and approval have reported it.
-fn end_of(plan: &pb::Plan) -> Result<Option<(MomentKind, IncidentEvent)>, BadWire> {
+fn end_of(event: &Event, plan: &pb::Plan) -> Option<(MomentKind, IncidentEvent)> {
     let ended = |reason: &str| {
         let kind = MomentKind::StepFailed { reason: reason.to_owned() };
         Some((kind, IncidentEvent::StepAbandoned))
     };
-    Ok(match plan.state() {
+    match plan.state() {
         pb::PlanState::Succeeded => {
             let proven = plan.steps.iter().all(|step| step.verdict == Some(pb::Verdict::Passed.into()));
-            let templates = plan.steps.iter().map(|step| template_in(step.action.clone())).collect::<Result<_, _>>()?;
+            // A lesson that leaves a step out would be wrong.
+            let templates: Option<Vec<_>> =
+                plan.steps.iter().map(|step| known(event, template_of(step.action.clone()))).collect();
             Some(if proven {
-                (MomentKind::Succeeded { templates }, IncidentEvent::RecoveryProven)
+                (MomentKind::Succeeded { templates: templates.unwrap_or_default() }, IncidentEvent::RecoveryProven)
             } else {
                 (MomentKind::Unproven, IncidentEvent::StepAbandoned)
             })
@@ -173,14 +187,10 @@ fn end_of(plan: &pb::Plan) -> Result<Option<(MomentKind, IncidentEvent)>, BadWir
         | pb::PlanState::Ready
         | pb::PlanState::Running
         | pb::PlanState::Unspecified => None,
-    })
+    }
 }
 
-fn template_of(step: &pb::StepRef) -> Result<TemplateName, BadWire> {
-    template_in(step.action.clone())
-}
-
-fn template_in(action: Option<pb::Action>) -> Result<TemplateName, BadWire> {
+fn template_of(action: Option<pb::Action>) -> Result<TemplateName, BadWire> {
     Ok(Action::try_from(required(action, "action")?)?.template())
 }
 
