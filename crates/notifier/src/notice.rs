@@ -2,10 +2,7 @@
 //! untrusted text and is cut and cleaned. No line of a log, no text of a model, no title that another service wrote.
 
 use overseer_contract::{BadWire, Event, required, v1};
-use overseer_model::{
-    Action, EventKind, IncidentId, PlanId, Provider, ResourceKey, ResourceKind, ResourceRef, Source, StepId, Subject,
-    Uri, plain,
-};
+use overseer_model::{Action, EventKind, IncidentId, PlanId, StepId, Subject, plain};
 use overseer_runtime::ApplyError;
 use overseer_templates::template_of;
 use serde::Serialize;
@@ -143,8 +140,9 @@ struct ApprovalData {
     plan_id: String,
     title: String,
     state: String,
-    /// Of the first step.
-    resource: Resource,
+    /// Of the first step; absent when only a newer service has a word for its action.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource: Option<Resource>,
     /// The highest of the steps.
     risk: String,
     approve_hint: String,
@@ -164,9 +162,9 @@ struct FailureData {
 #[derive(Serialize)]
 struct Resource {
     site: String,
-    provider: Provider,
+    provider: String,
     instance: String,
-    kind: ResourceKind,
+    kind: String,
     id: String,
     name: String,
 }
@@ -175,7 +173,7 @@ impl IncidentData {
     fn of(incident: v1::Incident) -> Result<Self, BadWire> {
         // The title may be anybody's words, and the fingerprint tells an outsider nothing.
         let v1::Incident { id, resource, detector, severity, state, outcome, occurrences, .. } = incident;
-        let resource = Resource::of(resource)?;
+        let resource = Resource::of(required(resource, "resource")?);
         let detector = word(v1::Detector::try_from(detector).map(|d| d.as_str_name()), "DETECTOR_");
         let id: IncidentId = id.parse().map_err(|_| BadWire { field: "incident_id" })?;
         Ok(Self {
@@ -197,13 +195,18 @@ impl ApprovalData {
         let plan_id: PlanId = id.parse().map_err(|_| BadWire { field: "plan.id" })?;
         let risk = required(steps.iter().map(|step| step.risk).max(), "plan.steps")?;
         let action = steps.into_iter().next().and_then(|step| step.action);
-        let action = Action::try_from(required(action, "plan.steps.action")?)?;
-        let resource = Resource::from(action.target().clone());
-        let verb = template_of(&action).verb;
+        let action = Action::try_from(required(action, "plan.steps.action")?).ok();
+        let resource = action.as_ref().map(|action| Resource::of(action.target().clone().into()));
+        let title = match (&action, &resource) {
+            (Some(action), Some(Resource { name, site, .. })) => {
+                format!("approval required to {} {name} at {site}", template_of(action).verb)
+            }
+            (None, _) | (_, None) => format!("approval required for {plan_id}"),
+        };
         Ok(Self {
             incident_id: incident_of(subject)?,
             plan_id: plan_id.to_string(),
-            title: format!("approval required to {verb} {} at {}", resource.name, resource.site),
+            title,
             state: word(v1::PlanState::try_from(state).map(|s| s.as_str_name()), "PLAN_STATE_"),
             resource,
             risk: word(v1::Risk::try_from(risk).map(|r| r.as_str_name()), "RISK_"),
@@ -229,29 +232,23 @@ impl FailureData {
     }
 }
 
-/// The incident that a plan is for; `None` when it is for something else.
+/// The incident that a plan is for; `None` when it is for something else, also for what only a newer service knows.
 fn incident_of(subject: Option<v1::Subject>) -> Result<Option<String>, BadWire> {
-    let subject = Subject::try_from(required(subject, "subject")?)?;
-    Ok(subject.incident().map(|id| id.to_string()))
+    let subject = Subject::try_from(required(subject, "subject")?).ok();
+    Ok(subject.and_then(Subject::incident).map(|id| id.to_string()))
 }
 
 impl Resource {
-    fn of(resource: Option<v1::ResourceRef>) -> Result<Self, BadWire> {
-        Ok(ResourceRef::try_from(required(resource, "resource")?)?.into())
-    }
-}
-
-impl From<ResourceRef> for Resource {
-    fn from(resource: ResourceRef) -> Self {
-        let ResourceRef { key: ResourceKey { site, uri }, name } = resource;
-        let Uri { source: Source { provider, instance }, kind, id } = uri;
+    fn of(resource: v1::ResourceRef) -> Self {
+        let v1::ResourceRef { site, provider, instance, kind, id, name } = resource;
+        let shown = |text: String| plain(&text, MOST_CHARACTERS);
         Self {
-            site: site.to_string(),
-            provider,
-            instance: instance.to_string(),
-            kind,
-            id: plain(id.as_str(), MOST_CHARACTERS),
-            name: plain(&name, MOST_CHARACTERS),
+            site: shown(site),
+            provider: word(v1::Provider::try_from(provider).map(|p| p.as_str_name()), "PROVIDER_"),
+            instance: shown(instance),
+            kind: word(v1::ResourceKind::try_from(kind).map(|k| k.as_str_name()), "RESOURCE_KIND_"),
+            id: shown(id),
+            name: shown(name),
         }
     }
 }

@@ -160,6 +160,13 @@ fn an_event_that_means_nothing_is_an_error_and_one_that_is_not_told_is_none() {
     assert!(incident(|_| {}).is_ok());
     let newer = incident(|i| i.detector = 99).unwrap().unwrap();
     assert!(newer.body.contains("unknown of web at home"), "{}", newer.body);
+    let newer = incident(|i| i.resource.as_mut().unwrap().kind = 99).unwrap().unwrap();
+    assert!(newer.body.contains("\"kind\":\"unknown\""), "{}", newer.body);
+    let mut unheard_of = plan();
+    unheard_of.steps[0].action = Some(v1::Action { template: None });
+    unheard_of.subject = Some(v1::Subject { of: None });
+    let asked = Notice::of(&event(&v1::ApprovalRequired { plan: Some(unheard_of) })).unwrap().unwrap();
+    assert!(asked.body.contains(&format!("approval required for {PLAN}")), "{}", asked.body);
     assert!(incident(|i| i.resource = None).is_err());
     assert!(incident(|i| i.id = "x".into()).is_err());
     assert!(Notice::of(&event(&v1::IncidentDetected { incident: None })).is_err());

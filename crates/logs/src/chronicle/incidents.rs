@@ -22,7 +22,10 @@ pub struct IncidentConsumer {
 impl Consumer for IncidentConsumer {
     async fn apply(&self, event: &Event) -> Result<(), ApplyError> {
         let incident = required(event.payload::<v1::IncidentDetected>()?.incident, "incident")?;
-        let resource: ResourceRef = required(incident.resource, "incident.resource")?.try_into()?;
+        // A resource that only a newer service has a word for has no logs here.
+        let Ok(resource) = ResourceRef::try_from(required(incident.resource, "incident.resource")?) else {
+            return Ok(());
+        };
         let opened_at = from_timestamp(required(incident.opened_at, "incident.opened_at")?);
         let workload = self.inventory.workload(&resource.key).await?.unwrap_or(resource.name);
         if incident.id.is_empty() {
