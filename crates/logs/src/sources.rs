@@ -233,19 +233,18 @@ fn problem(error: &BadFile) -> Problem {
             bad("invalid workload", "send 1 to 200 characters without `:` or invisible ones, for example `shop/web`")
         }
         BadFile::NotPlain { .. } => bad(
-            "the path is no place of a log file",
-            "send an absolute path without `.`, `..` and characters that cannot be seen",
+            "invalid path",
+            "send an absolute path without `.`, `..` or invisible characters",
         ),
         BadFile::TooLong => bad("the path is too long", "workload and path together may have 1,000 bytes"),
         BadFile::Outside { roots, .. } => Problem::new(
             Code::PolicyDenied,
             "the path is outside the allowed roots",
             if roots.is_empty() {
-                "no folder is allowed yet: name one in the setting `log_roots` of the section [collector], and start \
-                 Overseer again"
+                "no folder is allowed yet: add one to `log_roots` in the section [collector], and restart Overseer"
             } else {
-                "choose a path below a folder that the setting `log_roots` of the section [collector] names, or name its \
-                 folder there and start Overseer again"
+                "choose a path below a folder listed in `log_roots` in the section [collector], or add its folder there and \
+                 restart Overseer"
             },
         ),
     }

@@ -222,11 +222,14 @@ pub fn incident(answer: &Answer) -> anyhow::Result<String> {
     let mut lines = vec![
         format!("{}  {}", incident.id, incident.title),
         format!(
-            "{}, {}, outcome {}, seen {} times",
+            "{}, {}, outcome {}, {}",
             word(incident.state().as_str_name(), "INCIDENT_STATE_"),
             word(incident.severity().as_str_name(), "SEVERITY_"),
             word(incident.outcome().as_str_name(), "OUTCOME_"),
-            incident.occurrences
+            match incident.occurrences {
+                1 => "1 occurrence".to_owned(),
+                more => format!("{more} occurrences"),
+            }
         ),
         String::new(),
     ];
@@ -412,7 +415,7 @@ pub fn chains(chains: &[pb::Chain]) -> String {
         .iter()
         .map(|chain| {
             let state = match chain.intact {
-                true => "holds".to_owned(),
+                true => "intact".to_owned(),
                 false => format!("BROKEN at entry {}", chain.broken_at),
             };
             vec![chain.service.clone(), chain.entries.to_string(), state, chain.head.chars().take(16).collect()]

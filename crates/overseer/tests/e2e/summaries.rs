@@ -166,7 +166,7 @@ async fn it_is_shown_without_a_line(house: &House) {
     let newer = month(SOME_TIME_AGO);
     let shown = house.overseer.text(&["log-summary", "show", "shop/web", &newer]).await;
     assert!(shown.starts_with(&format!("shop/web at home, {newer}: 5 events\n")), "{shown}");
-    assert!(shown.contains("the signature holds, key ") && shown.contains("took <*> ms"), "{shown}");
+    assert!(shown.contains("signature valid, key ") && shown.contains("took <*> ms"), "{shown}");
     let signed = house.overseer.json(&["log-summary", "show", "shop/web", &newer]).await;
     let summary: Value = serde_json::from_str(signed["document"].as_str().unwrap()).unwrap();
     let worst = &summary["signatures"][0];

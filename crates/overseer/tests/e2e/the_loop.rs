@@ -150,7 +150,7 @@ async fn the_drill_shows_both_ends(mode: Mode) {
     }
     let shown = overseer.text(&["drill", "restart-loop", "--never-recovers"]).await;
     assert!(shown.contains("outcome unresolved"), "{shown}");
-    assert!(shown.contains("the same fix was carried out against the same trouble"), "{shown}");
+    assert!(shown.contains("the same fix was executed for the same problem"), "{shown}");
     let left = overseer.docker.run(&["ps", "--all", "--quiet", "--filter", "label=overseer.drill"]).await;
     assert_eq!(left.trim(), "", "the drill's containers are gone");
 }
