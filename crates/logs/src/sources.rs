@@ -232,10 +232,9 @@ fn problem(error: &BadFile) -> Problem {
         BadFile::Workload => {
             bad("invalid workload", "send 1 to 200 characters without `:` or invisible ones, for example `shop/web`")
         }
-        BadFile::NotPlain { .. } => bad(
-            "invalid path",
-            "send an absolute path without `.`, `..` or invisible characters",
-        ),
+        BadFile::NotPlain { .. } => {
+            bad("invalid path", "send an absolute path without `.`, `..` or invisible characters")
+        }
         BadFile::TooLong => bad("the path is too long", "workload and path together may have 1,000 bytes"),
         BadFile::Outside { roots, .. } => Problem::new(
             Code::PolicyDenied,

@@ -138,9 +138,16 @@ fn assert_no_gaps(published: &Published) {
 /// A container can end before its first look has told its rule; then the sequel of that exit is told by a look after it.
 fn decided(mut told: Vec<Observation>) -> Vec<Observation> {
     const UNDECIDED: Observation = Observation::Exit { code: 1, cause: ExitCause::Own, after: AfterExit::Unknown };
-    if let Some(exit) = told.iter().position(|observation| *observation == UNDECIDED) {
-        assert_eq!(told.remove(exit + 1), Observation::State(ResourceState::Restarting));
-        told[exit] = Observation::Exit { code: 1, cause: ExitCause::Own, after: AfterExit::Restarts };
+    while let Some(exit) = told.iter().position(|observation| *observation == UNDECIDED) {
+        if told.len() == exit + 1 {
+            break;
+        }
+        let after = match told.remove(exit + 1) {
+            Observation::State(ResourceState::Restarting) => AfterExit::Restarts,
+            Observation::State(ResourceState::Exited) => AfterExit::StaysDown,
+            other => panic!("no sequel of an exit: {other:?}"),
+        };
+        told[exit] = Observation::Exit { code: 1, cause: ExitCause::Own, after };
     }
     told
 }
@@ -231,7 +238,7 @@ async fn is_told_what_happened_while_it_was_away(location: Location) {
     let (docker, published) = (Docker::start().await, Published::default());
     let collector = Collector::start(&docker, &location, &published).await;
     let shop = docker.crashing_container("shop", always("no")).await;
-    published.until_told(&shop.id, CRASH).await;
+    until("the first crash", SOON, async || decided(published.of(&shop.id)).contains(&CRASH).then_some(())).await;
     collector.stop().await;
     docker.run(&["start", "shop"]).await;
     let other = docker.crashing_container("other", always("no")).await;
@@ -239,7 +246,7 @@ async fn is_told_what_happened_while_it_was_away(location: Location) {
 
     let collector = Collector::start(&docker, &location, &published).await;
     let twice = [Observation::State(ResourceState::Created), Observation::Start, CRASH, Observation::Start, CRASH];
-    until("both crashes", SOON, async || (published.of(&shop.id) == twice).then_some(())).await;
+    until("both crashes", SOON, async || (decided(published.of(&shop.id)) == twice).then_some(())).await;
     until("the other's", SOON, async || (published.of(&other.id).len() >= 3).then_some(())).await;
     assert_eq!(published.of(&other.id)[1], Observation::Start);
     assert_no_gaps(&published);
@@ -287,8 +294,10 @@ async fn survives_the_death_of_the_engine(location: Location) {
     until("the start by the engine's restart", SOON, async || (starts() == 2).then_some(())).await;
 
     let late = docker.crashing_container("late", always("no")).await;
-    let fact = published.until_told(&late.id, CRASH).await;
-    assert_eq!(fact.source, FactSource::Event);
+    until("its crash", SOON, async || decided(published.of(&late.id)).contains(&CRASH).then_some(())).await;
+    let mut told = published.all().into_iter().filter(|(fact, _)| fact.resource.id() == late.id);
+    let exit = told.find(|(fact, _)| matches!(fact.observation, Observation::Exit { .. })).unwrap().0;
+    assert_eq!(exit.source, FactSource::Event);
     assert_no_gaps(&published);
     collector.stop().await;
 }

@@ -163,7 +163,7 @@ fn a_line_that_is_too_long_is_refused_with_its_bound() {
     let (store, _) = place.open();
     let text = vec![b'x'; 65_537];
     let refused = store.append(&[(&group(), &[record(START, &text)])], &[]).unwrap_err();
-    assert_eq!(refused.to_string(), "a line of 65537 bytes is longer than the store takes (65536): split it");
+    assert_eq!(refused.to_string(), "line of 65537 bytes exceeds the limit (65536 bytes): split it");
     assert!(!refused.may_pass());
     store.append(&[(&group(), &[record(START, &text[1..])])], &[]).unwrap();
     store.seal().unwrap();
