@@ -178,9 +178,9 @@ async fn it_is_shown_without_a_line(house: &House) {
     for private in ["anna", "hunter2", "zanzibar"] {
         assert!(!shown.contains(private) && !signed.to_string().contains(private), "{private} is in {shown}");
     }
-    house.refuses(&["log-summary", "show", "shop/web", "2001-01"], 3, "there is no such log summary").await;
+    house.refuses(&["log-summary", "show", "shop/web", "2001-01"], 3, "log summary not found").await;
     house.refuses(&["log-summary", "show", "keeper", &newer], 3, "/api/v1/log-summaries").await;
-    house.refuses(&["log-summary", "show", "shop/web", "2026-13"], 2, "write it as in 2026-08").await;
+    house.refuses(&["log-summary", "show", "shop/web", "2026-13"], 2, "expected YYYY-MM").await;
 }
 
 async fn only_what_was_signed_is_verified(house: &House) {
@@ -221,12 +221,12 @@ async fn only_what_was_signed_is_verified(house: &House) {
         "{}".to_owned(),
     ] {
         fs::write(&path, wrong).unwrap();
-        house.refuses(&["log-summary", "verify", file], 1, "not as it was signed").await;
-        house.refuses(&["log-summary", "verify", file, "--key", &key], 1, "not as it was signed").await;
+        house.refuses(&["log-summary", "verify", file], 1, "the signature does not match").await;
+        house.refuses(&["log-summary", "verify", file, "--key", &key], 1, "the signature does not match").await;
     }
     for none in ["", "hello", "[]", "{\"document\":"] {
         fs::write(&path, none).unwrap();
-        house.refuses(&["log-summary", "verify", file], 1, "is no log summary").await;
+        house.refuses(&["log-summary", "verify", file], 1, "is not a log summary").await;
     }
     house.refuses(&["log-summary", "verify", "/nowhere.json"], 1, "/nowhere.json cannot be read").await;
 }
