@@ -64,8 +64,12 @@ impl Attempt {
 /// Where an attempt is; what is known only there is kept there.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Phase {
-    /// It was going to act. Whether it did, only its outcome or reality says.
+    /// It is going to act. Nothing was sent to the platform.
     Intent,
+    /// The call is sent, or was. Whether the action took place, only its answer or reality says.
+    Called {
+        at: Timestamp,
+    },
     Acted(Acted),
     Verified {
         acted: Acted,
@@ -103,10 +107,18 @@ pub enum Failure {
 /// What became known about an attempt.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Finding {
+    /// The call is about to be sent.
+    Calling,
     Done(Acted),
-    NotDone { detail: String },
-    Refused { reason: String },
-    Doubtful { doubt: String },
+    NotDone {
+        detail: String,
+    },
+    Refused {
+        reason: String,
+    },
+    Doubtful {
+        doubt: String,
+    },
     Judged(Verification),
 }
 
@@ -114,23 +126,35 @@ impl Phase {
     /// The phase after `finding`; `None` when the finding means nothing here.
     pub fn after(&self, finding: Finding, at: Timestamp) -> Option<Self> {
         match (self, finding) {
-            (Self::Intent, Finding::Done(acted)) => Some(Self::Acted(acted)),
-            (Self::Intent, Finding::NotDone { detail }) => Some(Self::Failed { failure: Failure::Lapsed, detail, at }),
-            (Self::Intent, Finding::Refused { reason }) => {
+            (Self::Intent, Finding::Calling) => Some(Self::Called { at }),
+            (Self::Called { .. }, Finding::Done(acted)) => Some(Self::Acted(acted)),
+            (Self::Intent | Self::Called { .. }, Finding::NotDone { detail }) => {
+                Some(Self::Failed { failure: Failure::Lapsed, detail, at })
+            }
+            (Self::Called { .. }, Finding::Refused { reason }) => {
                 Some(Self::Failed { failure: Failure::RefusedByPlatform, detail: reason, at })
             }
-            (Self::Intent, Finding::Doubtful { doubt }) => Some(Self::InDoubt { doubt, at }),
+            (Self::Called { .. }, Finding::Doubtful { doubt }) => Some(Self::InDoubt { doubt, at }),
             (Self::Acted(acted), Finding::Judged(verification)) => {
                 Some(Self::Verified { acted: acted.clone(), verification, at })
             }
-            (Self::Intent, Finding::Judged(_))
+            (
+                Self::Intent,
+                Finding::Done(_) | Finding::Refused { .. } | Finding::Doubtful { .. } | Finding::Judged(_),
+            )
+            | (Self::Called { .. }, Finding::Calling | Finding::Judged(_))
             | (
                 Self::Acted(_),
-                Finding::Done(_) | Finding::NotDone { .. } | Finding::Refused { .. } | Finding::Doubtful { .. },
+                Finding::Calling
+                | Finding::Done(_)
+                | Finding::NotDone { .. }
+                | Finding::Refused { .. }
+                | Finding::Doubtful { .. },
             )
             | (
                 Self::Verified { .. } | Self::Failed { .. } | Self::InDoubt { .. },
-                Finding::Done(_)
+                Finding::Calling
+                | Finding::Done(_)
                 | Finding::NotDone { .. }
                 | Finding::Refused { .. }
                 | Finding::Doubtful { .. }
@@ -142,6 +166,7 @@ impl Phase {
     pub fn state(&self) -> State {
         match self {
             Self::Intent => State::Intent,
+            Self::Called { .. } => State::Called,
             Self::Acted(_) => State::Acted,
             Self::Verified { .. } => State::Verified,
             Self::Failed { failure: Failure::Lapsed, .. } => State::Lapsed,
@@ -155,6 +180,7 @@ impl Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     Intent,
+    Called,
     Acted,
     Verified,
     Lapsed,
@@ -163,11 +189,13 @@ pub enum State {
 }
 
 impl State {
-    pub const ALL: [Self; 6] = [Self::Intent, Self::Acted, Self::Verified, Self::Lapsed, Self::Refused, Self::InDoubt];
+    pub const ALL: [Self; 7] =
+        [Self::Intent, Self::Called, Self::Acted, Self::Verified, Self::Lapsed, Self::Refused, Self::InDoubt];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Intent => "intent",
+            Self::Called => "called",
             Self::Acted => "acted",
             Self::Verified => "verified",
             Self::Lapsed => "lapsed",
@@ -194,8 +222,10 @@ mod tests {
         let refused = Phase::Failed { failure: Failure::RefusedByPlatform, detail: "d".into(), at };
         let doubt = Phase::InDoubt { doubt: "d".into(), at };
         let verified = Phase::Verified { acted: acted.clone(), verification: verification.clone(), at };
+        let called = Phase::Called { at };
         let phases = [
             Phase::Intent,
+            called.clone(),
             Phase::Acted(acted.clone()),
             verified.clone(),
             lapsed.clone(),
@@ -203,16 +233,19 @@ mod tests {
             doubt.clone(),
         ];
         let findings = [
+            Finding::Calling,
             Finding::Done(acted.clone()),
             Finding::NotDone { detail: "d".into() },
             Finding::Refused { reason: "d".into() },
             Finding::Doubtful { doubt: "d".into() },
             Finding::Judged(verification),
         ];
-        let none = [None, None, None, None, None];
+        let none = [None, None, None, None, None, None];
         let table = [
-            [Some(Phase::Acted(acted)), Some(lapsed), Some(refused), Some(doubt), None],
-            [None, None, None, None, Some(verified)],
+            // Before the call only two things can be: that it is made, and that it is not.
+            [Some(called), None, Some(lapsed.clone()), None, None, None],
+            [None, Some(Phase::Acted(acted)), Some(lapsed), Some(refused), Some(doubt), None],
+            [None, None, None, None, None, Some(verified)],
             none.clone(),
             none.clone(),
             none.clone(),

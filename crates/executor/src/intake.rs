@@ -36,6 +36,9 @@ enum Declined {
     /// Waiting here would hold up the tickets behind this one; the control plane knows when to sign again.
     #[error("another action on the target is still being verified")]
     Busy,
+    /// Whatever a row or the control plane says: one approval, one call.
+    #[error("a call was made by this approval before")]
+    Spent,
     #[error("this executor has no adapter for the target's source")]
     OtherSource,
 }
@@ -121,6 +124,7 @@ impl Intake {
                 Ok(())
             }
             Opened::Busy => self.decline_in(tx, event, &attempt.claims, Declined::Busy, now).await,
+            Opened::Spent => self.decline_in(tx, event, &attempt.claims, Declined::Spent, now).await,
         }
     }
 
@@ -202,6 +206,7 @@ fn failure_of(why: Declined) -> (v1::StepFailure, &'static str) {
         Declined::Ticket(Refused::TargetDrift) => (v1::StepFailure::TargetDrift, "target_drift"),
         Declined::Ticket(Refused::Precondition) => (v1::StepFailure::Precondition, "precondition"),
         Declined::Ticket(Refused::Version { .. }) => (v1::StepFailure::Unsupported, "version"),
+        Declined::Spent => (v1::StepFailure::TicketRefused, "approval_spent"),
         Declined::OtherSource => (v1::StepFailure::Unsupported, "other_source"),
         // The same for the control plane: nothing was done, and a new ticket may be signed.
         Declined::Busy => (v1::StepFailure::TicketExpired, "busy"),

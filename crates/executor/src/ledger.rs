@@ -35,6 +35,8 @@ pub enum Opened {
     Replayed,
     /// Another attempt on the same resource is not finished; actions on one resource are serial.
     Busy,
+    /// A call was made by this approval.
+    Spent,
 }
 
 #[derive(Clone)]
@@ -70,18 +72,26 @@ impl Ledger {
     /// Writes the intent, claimed by this process.
     pub async fn open(&self, conn: &mut Conn<'_>, attempt: &Attempt) -> Result<Opened, StoreError> {
         let claim = Claim { attempt: attempt.id, epoch: 1 };
-        let Attempt { id, claims, key, trace, before, intent_at, act_by, phase } = attempt;
+        let claims = &attempt.claims;
+        let approval = claims.approval.to_string();
+        if self.knows(&mut *conn, claims).await? {
+            return Ok(Opened::Replayed);
+        }
+        if self.is_spent(&mut *conn, &approval).await? {
+            return Ok(Opened::Spent);
+        }
+        let Attempt { id, claims: _, key, trace, before, intent_at, act_by, phase } = attempt;
         let claims_json = to_json(claims);
         let before = to_json(&WitnessJson::from(*before));
         let new = on!(&mut *conn, c => sqlx::query(
             "INSERT INTO attempt (id, site, step_id, attempt, nonce, resource, claims, ordering_key, trace, \
-             intent_at, act_by, witness_before, state, claimed_by, claim_until, epoch) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT DO NOTHING")
+             intent_at, act_by, witness_before, state, claimed_by, claim_until, epoch, approval) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT DO NOTHING")
             .bind(id.to_string()).bind(self.site.as_str()).bind(claims.step.to_string())
             .bind(i64::from(claims.attempt)).bind(&claims.nonce).bind(attempt.target().key.to_string()).bind(claims_json)
             .bind(key).bind(trace.as_ref().map(ToString::to_string)).bind(intent_at.micros()).bind(act_by.micros())
             .bind(before).bind(phase.state().as_str()).bind(self.life.to_string())
-            .bind((*intent_at + LEASE).micros()).bind(claim.epoch)
+            .bind((*intent_at + LEASE).micros()).bind(claim.epoch).bind(approval)
             .execute(c).await.map(|done| done.rows_affected()))?;
         Ok(if new == 1 {
             Opened::Now(claim)
@@ -92,15 +102,24 @@ impl Ledger {
         })
     }
 
+    /// Whether a call was made by this approval, or may yet be, in whichever attempt.
+    async fn is_spent(&self, conn: &mut Conn<'_>, approval: &str) -> Result<bool, StoreError> {
+        Ok(on!(conn, c => sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM attempt WHERE approval = $1 AND approval <> '' \
+             AND (called_at IS NOT NULL OR finished_at IS NULL))")
+            .bind(approval).fetch_one(c).await)?)
+    }
+
     /// Saves the attempt's new phase. False when the claim was lost: then nothing was changed, and nothing may be.
     pub async fn save(&self, conn: &mut Conn<'_>, claim: Claim, phase: &Phase) -> Result<bool, StoreError> {
         let columns = Columns::of(phase)?;
         let saved = on!(conn, c => sqlx::query(
-            "UPDATE attempt SET state = $3, acted_at = $4, witness_after = $5, verify_until = $6, verification = $7, \
+            "UPDATE attempt SET state = $3, called_at = CASE WHEN $3 = 'lapsed' THEN NULL ELSE COALESCE($10, called_at) END, \
+             acted_at = $4, witness_after = $5, verify_until = $6, verification = $7, \
              detail = $8, finished_at = $9 WHERE id = $1 AND epoch = $2 AND finished_at IS NULL")
             .bind(claim.attempt.to_string()).bind(claim.epoch).bind(phase.state().as_str()).bind(columns.acted_at)
             .bind(columns.after).bind(columns.verify_until).bind(columns.verification).bind(columns.detail)
-            .bind(columns.finished_at).execute(c).await.map(|done| done.rows_affected()))?;
+            .bind(columns.finished_at).bind(columns.called_at).execute(c).await.map(|done| done.rows_affected()))?;
         Ok(saved == 1)
     }
 
@@ -132,7 +151,7 @@ impl Ledger {
             "UPDATE attempt SET claimed_by = $1, claim_until = $2, epoch = epoch + 1 \
              WHERE site = $3 AND finished_at IS NULL AND claim_until < $4 \
              RETURNING id, claims, ordering_key, trace, intent_at, act_by, witness_before, state, acted_at, \
-             witness_after, verify_until, verification, detail, finished_at, epoch")
+             witness_after, verify_until, verification, detail, finished_at, epoch, called_at")
             .bind(self.life.to_string()).bind((now + LEASE).micros()).bind(self.site.as_str())
             .bind(ended_before.micros()).fetch_all(c).await)?;
         tx.commit().await?;
@@ -152,7 +171,7 @@ pub async fn list(conn: &mut Conn<'_>, before: Option<&str>, most: i64) -> Resul
     let before = before.unwrap_or("g");
     let rows: Vec<Row> = on!(conn, c => sqlx::query_as(
         "SELECT id, claims, ordering_key, trace, intent_at, act_by, witness_before, state, acted_at, witness_after, \
-         verify_until, verification, detail, finished_at, epoch FROM attempt WHERE id < $1 ORDER BY id DESC LIMIT $2")
+         verify_until, verification, detail, finished_at, epoch, called_at FROM attempt WHERE id < $1 ORDER BY id DESC LIMIT $2")
         .bind(before).bind(most).fetch_all(c).await)?;
     rows.into_iter().map(|row| row.read().map(|(_, attempt)| attempt)).collect()
 }
@@ -174,6 +193,7 @@ row! {
         detail: Option<String>,
         finished_at: Option<i64>,
         epoch: i64,
+        called_at: Option<i64>,
     }
 }
 
@@ -203,6 +223,10 @@ impl Row {
         };
         match state {
             State::Intent => Ok(Phase::Intent),
+            State::Called => {
+                let at = self.called_at.ok_or(StoreError::Corrupt { what: "attempt.called_at" })?;
+                Ok(Phase::Called { at: Timestamp::from_micros(at) })
+            }
             State::Acted => Ok(Phase::Acted(self.acted()?)),
             State::Verified => {
                 let json = self.verification.as_deref().unwrap_or_default();
@@ -237,6 +261,7 @@ impl Row {
 /// A phase's part of the row.
 #[derive(Default)]
 struct Columns {
+    called_at: Option<i64>,
     acted_at: Option<i64>,
     after: Option<String>,
     verify_until: Option<i64>,
@@ -254,6 +279,7 @@ impl Columns {
         };
         Ok(match phase {
             Phase::Intent => Self::default(),
+            Phase::Called { at } => Self { called_at: Some(at.micros()), ..Self::default() },
             Phase::Acted(acted) => Self::of_acted(acted)?,
             Phase::Verified { acted, verification, at } => Self {
                 verification: Some(to_json(verification)),

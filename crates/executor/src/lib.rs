@@ -62,6 +62,7 @@ pub struct ExecutorConfig {
 pub const MIGRATIONS: Migrations = Migrations(&[
     (100, "attempt", include_str!("../../../migrations/executor/0100_attempt.sql")),
     (101, "resource_keys", include_str!("../../../migrations/executor/0101_resource_keys.sql")),
+    (102, "one_call_per_approval", include_str!("../../../migrations/executor/0102_one_call_per_approval.sql")),
 ]);
 
 /// Builds the executor on a Docker engine.

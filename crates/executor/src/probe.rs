@@ -22,11 +22,14 @@ const START_WITHIN: Duration = Duration::from_secs(5);
 /// Events this much older than the intent still count: an offset between the clocks below half a second is not measured.
 pub const SKEW: Duration = Duration::from_secs(2);
 
-/// What reality says about an intent without an outcome.
+/// No answer is never a no: a request can be held up anywhere on its way, and be carried out late.
+const NO_SIGN: Reality =
+    Reality::Unclear { why: "no answer came and no effect is seen; the request may still be on its way" };
+
+/// What reality says about a call without an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reality {
     Done { after: Witness },
-    NotDone,
     Unclear { why: &'static str },
 }
 
@@ -107,7 +110,7 @@ pub fn restarted(before: &Witness, now: &Witness, seen: &[PlatformEvent], waitin
     } else if may_run(before.state) && !may_run(now.state) && !exited {
         Reality::Unclear { why: "it exited, and the platform does not report why" }
     } else {
-        Reality::NotDone
+        NO_SIGN
     })
 }
 
@@ -116,7 +119,7 @@ pub fn started(before: &Witness, now: &Witness, _: &[PlatformEvent], waiting: Wa
     match (now.started_at != before.started_at, waiting) {
         (true, Waiting::StillPossible | Waiting::Over) => Some(Reality::Done { after: *now }),
         (false, Waiting::StillPossible) => None,
-        (false, Waiting::Over) => Some(Reality::NotDone),
+        (false, Waiting::Over) => Some(NO_SIGN),
     }
 }
 
@@ -134,7 +137,7 @@ pub fn stopped(before: &Witness, now: &Witness, seen: &[PlatformEvent], waiting:
             Some(Reality::Unclear { why: "it was stopped and is running again" })
         }
         (true, false, Waiting::Over) => Some(Reality::Unclear { why: "it was asked to stop and is still running" }),
-        (false, false, Waiting::Over) => Some(Reality::NotDone),
+        (false, false, Waiting::Over) => Some(NO_SIGN),
     }
 }
 
@@ -165,7 +168,7 @@ mod tests {
         let done = |started| Some(Reality::Done { after: witness(Running, started) });
         let anew = Some(Reality::Unclear { why: "it was started again, and the platform reports no restart" });
         let stopped = Some(Reality::Unclear { why: "it was stopped and not started again" });
-        let not_done = Some(Reality::NotDone);
+        let no_sign = Some(NO_SIGN);
         // Before, now, what was heard; while waiting, at the last look.
         type Case<'a> = (Witness, Witness, &'a [PlatformEventKind], Option<Reality>, Option<Reality>);
         let table: [Case<'_>; 8] = [
@@ -177,11 +180,11 @@ mod tests {
                 done(101),
                 done(101),
             ),
-            (witness(Exited, 1), witness(Exited, 1), &[], None, not_done.clone()),
-            (witness(Running, 1), witness(Running, 1), &[], None, not_done.clone()),
+            (witness(Exited, 1), witness(Exited, 1), &[], None, no_sign.clone()),
+            (witness(Running, 1), witness(Running, 1), &[], None, no_sign.clone()),
             // A person restarted it just before our look at `before`.
-            (witness(Running, 1), witness(Running, 1), &[PlatformEventKind::RestartRequested], None, not_done.clone()),
-            (witness(Running, 1), witness(Exited, 1), &[PlatformEventKind::Exited { code: 1 }], None, not_done),
+            (witness(Running, 1), witness(Running, 1), &[PlatformEventKind::RestartRequested], None, no_sign.clone()),
+            (witness(Running, 1), witness(Exited, 1), &[PlatformEventKind::Exited { code: 1 }], None, no_sign),
             (witness(Running, 1), witness(Exited, 1), &[PlatformEventKind::StopRequested], None, stopped),
             (witness(Running, 1), witness(Running, 101), &[], None, anew),
         ];
@@ -207,11 +210,11 @@ mod tests {
         assert_eq!(over(started, down, anew, &[]), Some(Reality::Done { after: anew }));
         let ended_again = witness(Exited, 101);
         assert_eq!(over(started, down, ended_again, &[]), Some(Reality::Done { after: ended_again }));
-        assert_eq!(over(started, down, down, &[]), Some(Reality::NotDone));
+        assert_eq!(over(started, down, down, &[]), Some(NO_SIGN));
         assert_eq!(started(&down, &down, &[], Waiting::StillPossible), None);
 
         assert_eq!(over(stopped, up, down, &[PlatformEventKind::StopRequested]), Some(Reality::Done { after: down }));
-        assert_eq!(over(stopped, up, up, &[]), Some(Reality::NotDone));
+        assert_eq!(over(stopped, up, up, &[]), Some(NO_SIGN));
         assert_eq!(stopped(&up, &up, &[event(PlatformEventKind::StopRequested)], Waiting::StillPossible), None);
         for (now, heard) in
             [(down, &[][..]), (up, &[PlatformEventKind::StopRequested]), (anew, &[PlatformEventKind::StopRequested])]
@@ -228,7 +231,7 @@ mod tests {
         assert_eq!(probe.take(&seen, &[], at(100)), Next::Wait(Some(at(108))));
         assert_eq!(probe.take(&Sight::Unasked, &[], at(107)), Next::Wait(None));
         assert_eq!(probe.take(&seen, &[], at(200)), Next::Wait(Some(at(205))));
-        assert_eq!(probe.take(&seen, &[], at(205)), Next::Settled(Reality::NotDone));
+        assert_eq!(probe.take(&seen, &[], at(205)), Next::Settled(NO_SIGN));
     }
 
     #[test]

@@ -12,12 +12,14 @@ use crate::wire;
 pub async fn phase(conn: &mut Conn<'_>, site: &Site, attempt: &Attempt, at: Timestamp) -> Result<(), StoreError> {
     let (actor, action) = match &attempt.phase {
         Phase::Intent => (attempt.claims.approved_by.clone(), "act.intent"),
+        // Nobody is told: its outcome follows.
+        Phase::Called { .. } => return Ok(()),
         Phase::Acted(_) | Phase::Failed { .. } | Phase::InDoubt { .. } => (own_name(), "act.outcome"),
         Phase::Verified { .. } => (own_name(), "step.verified"),
     };
     let outcome = match &attempt.phase {
         Phase::Verified { verification, .. } => verification.verdict.as_str(),
-        Phase::Intent | Phase::Acted(_) | Phase::Failed { .. } | Phase::InDoubt { .. } => {
+        Phase::Intent | Phase::Called { .. } | Phase::Acted(_) | Phase::Failed { .. } | Phase::InDoubt { .. } => {
             attempt.phase.state().as_str()
         }
     };
@@ -60,7 +62,7 @@ fn event_of(site: &Site, attempt: &Attempt, now: Timestamp) -> Result<Event, Sto
     let step = Some(wire::step(&attempt.claims));
     let (key, trace) = (attempt.key.as_str(), attempt.trace.as_ref());
     match attempt.phase.clone() {
-        Phase::Intent => {
+        Phase::Intent | Phase::Called { .. } => {
             let started = v1::StepStarted { step, at: Some(to_timestamp(attempt.intent_at)) };
             event(site, key, trace, now, &started)
         }

@@ -60,7 +60,7 @@ impl From<Failure> for v1::StepFailure {
 impl From<State> for v1::AttemptState {
     fn from(state: State) -> Self {
         match state {
-            State::Intent => Self::Intent,
+            State::Intent | State::Called => Self::Intent,
             State::Acted => Self::Acted,
             State::Verified => Self::Verified,
             State::Lapsed | State::Refused => Self::Failed,
@@ -100,7 +100,7 @@ struct Ends {
 impl Ends {
     fn of(phase: Phase) -> Self {
         match phase {
-            Phase::Intent => Self { acted: None, verification: None, finished: None },
+            Phase::Intent | Phase::Called { .. } => Self { acted: None, verification: None, finished: None },
             Phase::Acted(acted) => Self { acted: Some(acted), verification: None, finished: None },
             Phase::Verified { acted, verification, at } => {
                 Self { acted: Some(acted), verification: Some(verification), finished: Some(at) }

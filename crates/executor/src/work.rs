@@ -53,7 +53,8 @@ impl Worker {
     async fn carry_on(&self, claim: Claim, mut attempt: Attempt, mut permit: Option<Permit>) {
         loop {
             let finding = match &attempt.phase {
-                Phase::Intent => match permit.take() {
+                Phase::Intent => Some(self.may_call(&attempt, permit.as_ref())),
+                Phase::Called { .. } => match permit.take() {
                     Some(permit) => self.call(&attempt, permit).await,
                     None => self.probe(&attempt).await,
                 },
@@ -71,14 +72,22 @@ impl Worker {
         }
     }
 
+    /// Whether the call is made. That it is, is written down before: who finds an intent alone knows that nothing was sent.
+    fn may_call(&self, attempt: &Attempt, permit: Option<&Permit>) -> Finding {
+        let not_done = |why: &str| Finding::NotDone { detail: format!("the executor {why}; nothing was done") };
+        if permit.is_none() {
+            not_done("was interrupted")
+        } else if self.stop.is_cancelled() {
+            not_done("is stopping")
+        } else if Timestamp::now() >= attempt.act_by {
+            not_done("was too slow")
+        } else {
+            Finding::Calling
+        }
+    }
+
     /// The one call. `None` when only reality knows what became of it.
     async fn call(&self, attempt: &Attempt, permit: Permit) -> Option<Finding> {
-        if self.stop.is_cancelled() {
-            return Some(Finding::NotDone { detail: "the executor is stopping; nothing was done".into() });
-        }
-        if Timestamp::now() >= attempt.act_by {
-            return Some(Finding::NotDone { detail: "the executor was too slow; nothing was done".into() });
-        }
         // The adapter keeps the deadline; this is for one that does not.
         let called = tokio::time::timeout(DEADLINE + Duration::from_secs(1), self.act.carry_out(permit)).await;
         fault_point!("executor_acted");
@@ -128,7 +137,6 @@ impl Worker {
         let reality = self.platform.watch(attempt.target().id(), since, &self.stop, decide).await?;
         Some(match reality {
             Reality::Done { after } => Finding::Done(self.acted(Some(after))),
-            Reality::NotDone => Finding::NotDone { detail: "the executor was interrupted; nothing was done".into() },
             Reality::Unclear { why } => Finding::Doubtful { doubt: why.into() },
         })
     }
@@ -188,7 +196,7 @@ impl Worker {
 fn announce(phase: &Phase) {
     let state = phase.state().as_str();
     match phase {
-        Phase::Intent => {}
+        Phase::Intent | Phase::Called { .. } => {}
         Phase::Acted(_) | Phase::Failed { .. } | Phase::InDoubt { .. } => {
             fault_point!("executor_outcome_written");
             metrics::counter!("overseer_executor_acts_total", "result" => state).increment(1);

@@ -30,8 +30,8 @@ pub enum Script {
     LosesCall,
     /// Acts; then it restarts itself, without an answer and with an empty memory.
     Forgets,
-    /// The call hangs before anything is done.
-    HangsBefore,
+    /// No connection was had.
+    NotReached,
     /// The call hangs after all is done.
     HangsAfter,
     /// The platform goes away while it works; it has acted when it comes back.
@@ -277,7 +277,7 @@ impl Act for World {
                 self.inner.lock().unwrap().memory.clear();
                 Err(ActError::Unknown { source: None })
             }
-            Script::HangsBefore => std::future::pending().await,
+            Script::NotReached => Err(ActError::NotReached),
             Script::HangsAfter => {
                 self.restart(&id);
                 std::future::pending().await
