@@ -8,6 +8,8 @@ mod grpc;
 mod store;
 mod tokens;
 
+use std::error::Error;
+
 use overseer_contract::v1::identity_service_server::IdentityServiceServer;
 use overseer_runtime::{Base, BuildError, Service};
 use overseer_storage::Migrations;
@@ -18,14 +20,17 @@ pub use tokens::FirstToken;
 pub const MIGRATIONS: Migrations =
     Migrations(&[(100, "tokens", include_str!("../../../migrations/identity/0100_tokens.sql"))]);
 
-/// Builds the service. The token is given at the very first start only.
+/// Builds the service. At the very first start `keep` is given the token, before it counts: one that cannot be kept is no
+/// token, and the next start makes another.
 ///
 /// # Errors
-/// When the store refuses.
-pub async fn build(base: Base) -> Result<(Service, Option<FirstToken>), BuildError> {
+/// When the store refuses, and when the token cannot be kept.
+pub async fn build(
+    base: Base,
+    keep: impl FnOnce(&FirstToken) -> Result<(), Box<dyn Error + Send + Sync>> + Send,
+) -> Result<Service, BuildError> {
     let identity = grpc::Identity { db: base.db.clone(), credential: base.peers.credential().clone() };
     let service = Service::new(&base, Routes::new(IdentityServiceServer::new(identity)), vec![]);
-    // Last, because it is told once: nothing after it fails.
-    let token = tokens::first_token(&base.db).await?;
-    Ok((service, token))
+    tokens::make_first(&base.db, keep).await?;
+    Ok(service)
 }

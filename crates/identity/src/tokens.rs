@@ -1,7 +1,9 @@
 //! Tokens: 256 random bits, kept as their hash only. The first is made at the first start and told once.
 
+use std::error::Error;
+
 use overseer_model::{Actor, Digest, Role, ServiceName, Timestamp};
-use overseer_runtime::{BuildError, Secret};
+use overseer_runtime::{BuildError, Secret, fault_point};
 use overseer_storage::{Db, audit};
 
 use crate::store;
@@ -14,7 +16,10 @@ const FIRST_NAME: &str = "token:admin";
 /// A homelab has one person: administration and approval come with one token, as separate roles.
 const FIRST_ROLES: [Role; 4] = [Role::Viewer, Role::Operator, Role::Approver, Role::Admin];
 
-pub async fn first_token(db: &Db) -> Result<Option<FirstToken>, BuildError> {
+pub async fn make_first(
+    db: &Db,
+    keep: impl FnOnce(&FirstToken) -> Result<(), Box<dyn Error + Send + Sync>> + Send,
+) -> Result<(), BuildError> {
     let random = Secret::random()
         .map_err(|error| BuildError::Config { what: "no token can be made".to_owned(), source: Some(error.into()) })?;
     let token = [PREFIX.as_bytes(), random.expose()].concat();
@@ -30,9 +35,15 @@ pub async fn first_token(db: &Db) -> Result<Option<FirstToken>, BuildError> {
             detail: "first start",
         };
         audit::append(&mut tx.conn(), &record).await?;
+        // Kept before the commit: a process that dies in between leaves a token that does not count, and not one that nobody
+        // ever saw.
+        keep(&FirstToken(Secret::new(token))).map_err(|source| BuildError::Config {
+            what: "the first token cannot be kept".to_owned(),
+            source: Some(source),
+        })?;
+        fault_point!("identity_token_kept");
     }
-    tx.commit().await?;
-    Ok(made.then(|| FirstToken(Secret::new(token))))
+    Ok(tx.commit().await?)
 }
 
 /// What is stored of a token.

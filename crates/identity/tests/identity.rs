@@ -9,7 +9,7 @@ use std::sync::Arc;
 use overseer_bus::InProcess;
 use overseer_contract::v1::identity_service_client::IdentityServiceClient;
 use overseer_contract::v1::{AuthenticateRequest, WhoAmIRequest};
-use overseer_identity::{MIGRATIONS, build};
+use overseer_identity::{FirstToken, MIGRATIONS, build};
 use overseer_model::{Role, ServiceName, Timestamp};
 use overseer_runtime::{
     Assertion, Base, Code, Consumers, Credential, Health, Keyring, Peers, Person, Problem, Relay, Upstream,
@@ -58,8 +58,13 @@ impl House {
             consumers: Consumers::default(),
             stop: CancellationToken::new(),
         };
-        let (_, first) = build(base).await.unwrap();
-        (peers, first.map(|token| String::from_utf8(token.0.expose().to_vec()).unwrap()))
+        let mut first = None;
+        let keep = |token: &FirstToken| {
+            first = Some(String::from_utf8(token.0.expose().to_vec()).unwrap());
+            Ok(())
+        };
+        build(base, keep).await.unwrap();
+        (peers, first)
     }
 }
 

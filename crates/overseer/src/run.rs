@@ -232,11 +232,7 @@ impl Ground {
         let base = self.base(name, term, stop).await?;
         Ok(match name {
             ServiceName::Identity => {
-                let (service, first) = overseer_identity::build(base).await?;
-                if let Some(token) = first {
-                    tell_token(&token.0, config, &self.data_dir)?;
-                }
-                service
+                overseer_identity::build(base, |token| Ok(tell_token(&token.0, config, &self.data_dir)?)).await?
             }
             ServiceName::Collector => overseer_collector::build(base, config.collector.clone(), &self.data_dir).await?,
             ServiceName::IncidentEngine => {

@@ -155,6 +155,12 @@ impl Overseer {
         twin
     }
 
+    /// Starts one process with a fault that ends it before it is ready, and waits for that.
+    pub async fn start_and_die(&mut self, process: &'static str, fault: &str) {
+        self.begin(process, Some(fault));
+        self.ended(process).await;
+    }
+
     /// What readiness says of a process.
     pub async fn readiness(&self, process: &'static str) -> String {
         http_get(self.ports[process], "/readyz?verbose").await.unwrap_or_default()

@@ -8,6 +8,7 @@ mod bad_input;
 mod bus_loss;
 mod canary;
 mod disk;
+mod first_start;
 mod follow;
 mod http;
 mod kills;
