@@ -24,6 +24,10 @@ impl Health {
             tracing::info!(dependency = name, ?state, "readiness changed");
         }
     }
+    /// Nothing needs this dependency any more.
+    pub fn forget(&self, name: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
     /// The state of one dependency; `None` when nobody set it.
     #[must_use]
     pub fn state(&self, name: &str) -> Option<Dependency> {

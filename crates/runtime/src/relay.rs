@@ -9,13 +9,14 @@ use std::time::Duration;
 use futures::stream::{FuturesUnordered, StreamExt};
 use overseer_bus::{Bus, BusError, MAY_BE_LOST, Setback};
 use overseer_contract::Event;
-use overseer_model::Timestamp;
+use overseer_model::{ServiceName, Timestamp};
 use overseer_storage::outbox::Again;
 use overseer_storage::{Db, StoreError, outbox, state};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::retention::OUTBOX_KEPT;
+use crate::{Dependency, Health};
 
 const SWEEP: Duration = Duration::from_secs(2);
 /// Events on their way at once.
@@ -33,8 +34,8 @@ impl Relay {
         self.0.notify_one();
     }
 
-    /// Relays until `stop` fires.
-    pub(crate) async fn run(self, db: Db, bus: Arc<dyn Bus>, stop: CancellationToken) {
+    /// Relays until `stop` fires, and tells whether bus and database are there.
+    pub(crate) async fn run(self, db: Db, bus: Arc<dyn Bus>, backing: Backing, stop: CancellationToken) {
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut sending = FuturesUnordered::new();
@@ -42,6 +43,7 @@ impl Relay {
         let mut setback = bus.setback();
         // Before anything is sent, which would hide when the last event was.
         while let Err(error) = send_last_again(&db).await {
+            backing.database_failed();
             report(Err(error));
             tokio::select! {
                 biased;
@@ -67,7 +69,11 @@ impl Relay {
                 }
                 _ = sweep.tick() => {
                     keys.resting.clear();
-                    report(check_bus(&db, bus.as_ref(), &mut setback).await);
+                    let checked = check_bus(&db, bus.as_ref(), &mut setback).await;
+                    backing.told(&checked);
+                    if let Err(Unavailable::Database(error)) = checked {
+                        report(Err(error));
+                    }
                 }
                 () = self.0.notified() => {}
             }
@@ -85,6 +91,57 @@ impl Relay {
                 Err(error) => report(Err(error)),
             }
         }
+    }
+}
+
+/// What a look at the bus lacked.
+enum Unavailable {
+    Bus,
+    Database(StoreError),
+}
+
+impl From<StoreError> for Unavailable {
+    fn from(error: StoreError) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// Where it is told whether what carries a service is there. What was told ends with it.
+pub(crate) struct Backing {
+    health: Health,
+    bus: String,
+    database: String,
+}
+
+impl Backing {
+    pub fn new(health: Health, service: ServiceName) -> Self {
+        Self { health, bus: format!("{service}.bus"), database: format!("{service}.database") }
+    }
+
+    fn told(&self, checked: &Result<(), Unavailable>) {
+        match checked {
+            Ok(()) => {
+                self.health.set(&self.bus, Dependency::Ready);
+                self.health.set(&self.database, Dependency::Ready);
+            }
+            // The database was not asked.
+            Err(Unavailable::Bus) => self.health.set(&self.bus, Dependency::Waiting),
+            Err(Unavailable::Database(_)) => {
+                self.health.set(&self.bus, Dependency::Ready);
+                self.database_failed();
+            }
+        }
+    }
+
+    fn database_failed(&self) {
+        self.health.set(&self.database, Dependency::Waiting);
+    }
+}
+
+impl Drop for Backing {
+    fn drop(&mut self) {
+        self.health.forget(&self.bus);
+        self.health.forget(&self.database);
     }
 }
 
@@ -163,8 +220,8 @@ fn remembered() -> Timestamp {
 
 /// Puts back into the queue what the bus does not have any more: everything when it is another one, and what it took
 /// last when it went back.
-async fn check_bus(db: &Db, bus: &dyn Bus, noticed: &mut Option<Setback>) -> Result<(), StoreError> {
-    let Ok(life) = bus.incarnation().await else { return Ok(()) };
+async fn check_bus(db: &Db, bus: &dyn Bus, noticed: &mut Option<Setback>) -> Result<(), Unavailable> {
+    let life = bus.incarnation().await.map_err(|_| Unavailable::Bus)?;
     let mut tx = db.begin_write().await?;
     let known = state::get(&mut tx.conn(), BUS_LIFE).await?;
     let setback = bus.setback().filter(|setback| Some(*setback) != *noticed);
@@ -174,7 +231,7 @@ async fn check_bus(db: &Db, bus: &dyn Bus, noticed: &mut Option<Setback>) -> Res
         (Some(_), None) => return Ok(()),
         (None, None) => {
             state::set(&mut tx.conn(), BUS_LIFE, &life.0).await?;
-            return tx.commit().await;
+            return Ok(tx.commit().await?);
         }
     };
     let events = outbox::send_again(&mut tx.conn(), again, remembered()).await?;

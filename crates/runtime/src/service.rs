@@ -18,6 +18,7 @@ use tonic::service::Routes;
 
 use crate::chain::OwnChain;
 use crate::parked::{self, OwnParked};
+use crate::relay::Backing;
 use crate::{Consumers, Health, Peers, Relay, gate, retention};
 
 /// How long work in hand may take once the end was asked for: the longest call of a platform, and some.
@@ -109,8 +110,9 @@ impl Service {
         base.peers.built(base.service, router.clone());
 
         let (relay, db, bus, stop) = (base.relay.clone(), base.db.clone(), base.bus.clone(), base.stop.clone());
+        let backing = Backing::new(base.health.clone(), base.service);
         tasks.push(Task::new("relay", async move {
-            relay.run(db, bus, stop).await;
+            relay.run(db, bus, backing, stop).await;
             Ok(())
         }));
         let service = base.service;

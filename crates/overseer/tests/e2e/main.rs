@@ -15,6 +15,7 @@ mod kills;
 mod logs;
 mod long;
 mod queries;
+mod readiness;
 mod rights;
 mod sources;
 mod summaries;
